@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schedulers/escalation.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/service_level.h"
+#include "schedulers/model.h"
+
+#define LEVEL_DISTURBED 0.01 /* of a service whose VM is just being moved */
+#define WEIGHT_STEP     1e-9 /* kept weights that differ by less are the same */
+#define FEWEST_PCT      1    /* the least cap there is */
+
+/* A problem with one step carried out, in memory of its own. */
+struct trial {
+    struct allocation_problem problem;
+    struct allocation_service *services;
+    struct allocation_vm *vms;
+    struct proposal free_model; /* of the service that gets a VM more */
+    struct allocation_answer answer;
+};
+
+static void trial_finish(struct trial *trial)
+{
+    free(trial->services);
+    free(trial->vms);
+    free(trial->answer.services);
+    free(trial->answer.caps_pct);
+}
+
+static int trial_init(struct trial *trial, const struct allocation_problem *problem)
+{
+    memset(trial, 0, sizeof *trial);
+    const size_t services = problem->services_count;
+    const size_t vms = (size_t)problem->vms_count + 1; /* one may be added */
+    trial->services = calloc(services + 1, sizeof *trial->services);
+    trial->vms = calloc(vms, sizeof *trial->vms);
+    trial->answer.services = calloc(services + 1, sizeof *trial->answer.services);
+    trial->answer.caps_pct = calloc(vms, sizeof *trial->answer.caps_pct);
+    if (trial->services == NULL || trial->vms == NULL || trial->answer.services == NULL ||
+        trial->answer.caps_pct == NULL) {
+        trial_finish(trial);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static void trial_reset(struct trial *trial, const struct allocation_problem *problem)
+{
+    memcpy(trial->services, problem->services,
+           problem->services_count * sizeof *trial->services);
+    memcpy(trial->vms, problem->vms, problem->vms_count * sizeof *trial->vms);
+    trial->problem = *problem;
+    trial->problem.services = trial->services;
+    trial->problem.vms = trial->vms;
+    trial->problem.dead_band = 0.0; /* two optima are compared, not two habits */
+    trial->problem.switching_cost = 0.0;
+}
+
+static enum coupling coupling_with(enum coupling coupling, uint32_t vms_count)
+{
+    if (coupling == COUPLING_GANG) {
+        return COUPLING_GANG;
+    }
+    return vms_count == 1 ? COUPLING_SINGLE : COUPLING_SUM;
+}
+
+/* The VMs of later services move by one place. */
+static void shift_later(struct trial *trial, uint32_t service, int step)
+{
+    trial->services[service].vms_count =
+        (uint32_t)((int64_t)trial->services[service].vms_count + step);
+    trial->services[service].coupling =
+        coupling_with(trial->services[service].coupling, trial->services[service].vms_count);
+    for (uint32_t i = 0; i < trial->problem.services_count; i++) {
+        if (trial->services[i].first_vm > trial->services[service].first_vm) {
+            trial->services[i].first_vm =
+                (uint32_t)((int64_t)trial->services[i].first_vm + step);
+        }
+    }
+    trial->problem.vms_count = (uint32_t)((int64_t)trial->problem.vms_count + step);
+}
+
+static void add_vm(struct trial *trial, const struct escalation_candidate *candidate)
+{
+    const struct allocation_service *service = &trial->services[candidate->service];
+    const uint32_t at = service->first_vm + service->vms_count;
+    memmove(&trial->vms[at + 1], &trial->vms[at],
+            (trial->problem.vms_count - at) * sizeof *trial->vms);
+    trial->vms[at] = (struct allocation_vm){.node = candidate->node,
+                                            .min_cap_pct = candidate->min_cap_pct,
+                                            .max_cap_pct = candidate->max_cap_pct,
+                                            .memory_kib = candidate->memory_kib};
+    shift_later(trial, candidate->service, 1);
+}
+
+/* What a scheduler wants never exceeds what its VMs may have: with one more it may want more.
+ */
+static void free_want(struct trial *trial, uint32_t index)
+{
+    struct allocation_service *service = &trial->services[index];
+    uint64_t most = 0;
+    for (uint32_t k = 0; k < service->vms_count; k++) {
+        most += trial->vms[service->first_vm + k].max_cap_pct;
+    }
+    if (service->model->want_pct >= most && service->model->model != MODEL_KIND_FIXED) {
+        trial->free_model = *service->model;
+        trial->free_model.want_pct = 0;
+        service->model = &trial->free_model;
+    }
+}
+
+static void remove_vm(struct trial *trial, const struct escalation_candidate *candidate)
+{
+    memmove(&trial->vms[candidate->vm], &trial->vms[candidate->vm + 1],
+            (trial->problem.vms_count - candidate->vm - 1) * sizeof *trial->vms);
+    shift_later(trial, candidate->service, -1);
+}
+
+static bool is_valid(const struct allocation_problem *problem,
+                     const struct escalation_candidate *candidate)
+{
+    if (candidate->service >= problem->services_count) {
+        return false;
+    }
+    const struct allocation_service *service = &problem->services[candidate->service];
+    const bool its_vm = candidate->vm >= service->first_vm &&
+                        candidate->vm < service->first_vm + service->vms_count;
+    switch (candidate->kind) {
+    case ESCALATION_ADD_VM:
+        return candidate->node < problem->nodes_count && candidate->min_cap_pct >= FEWEST_PCT &&
+               candidate->min_cap_pct <= candidate->max_cap_pct;
+    case ESCALATION_MOVE_VM: return candidate->node < problem->nodes_count && its_vm;
+    case ESCALATION_REMOVE_VM: return its_vm && service->vms_count > 1;
+    }
+    return false;
+}
+
+static void carry_out(struct trial *trial, const struct escalation_candidate *candidate)
+{
+    switch (candidate->kind) {
+    case ESCALATION_ADD_VM:
+        free_want(trial, candidate->service);
+        add_vm(trial, candidate);
+        break;
+    case ESCALATION_MOVE_VM: trial->vms[candidate->vm].node = candidate->node; break;
+    case ESCALATION_REMOVE_VM: remove_vm(trial, candidate); break;
+    }
+}
+
+/* Weight of the services at their floor, whatever guard the allocation aimed at. */
+static double weight_at_floor(const struct trial *trial)
+{
+    double weight = 0.0;
+    for (uint32_t i = 0; i < trial->problem.services_count; i++) {
+        if (trial->answer.services[i].level >= SERVICE_LEVEL_FLOOR) {
+            weight += trial->services[i].weight;
+        }
+    }
+    return weight;
+}
+
+static bool is_worthwhile(const struct escalation_candidate *candidate,
+                          const struct escalation_judgement *judgement)
+{
+    if (candidate->kind == ESCALATION_REMOVE_VM) {
+        return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > -candidate->cost;
+    }
+    if (judgement->kept_gain > WEIGHT_STEP) {
+        return true;
+    }
+    return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > candidate->cost;
+}
+
+int escalation_judge(const struct allocation_problem *problem,
+                     const struct escalation_candidate *candidates, uint32_t count,
+                     struct escalation_judgement *out, struct err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_valid(problem, &candidates[i])) {
+            return err_set(err, -EINVAL, "candidate %u does not fit the problem", i);
+        }
+    }
+    struct trial trial;
+    if (trial_init(&trial, problem) != 0) {
+        return err_set(err, -ENOMEM, "no memory to judge steps");
+    }
+    trial_reset(&trial, problem);
+    int rc = count == 0 ? 0 : allocation_solve(&trial.problem, &trial.answer, err);
+    const double kept_before = rc == 0 && count > 0 ? weight_at_floor(&trial) : 0.0;
+    const double value_before = trial.answer.log_sigma;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        trial_reset(&trial, problem);
+        carry_out(&trial, &candidates[i]);
+        out[i] = (struct escalation_judgement){0};
+        rc = allocation_solve(&trial.problem, &trial.answer, err);
+        if (rc == -ENOSPC) { /* the minimum caps of the target do not fit: no step */
+            rc = 0;
+            continue;
+        }
+        if (rc == 0) {
+            out[i].kept_gain = weight_at_floor(&trial) - kept_before;
+            out[i].gain = trial.answer.log_sigma - value_before;
+            out[i].level = trial.answer.services[candidates[i].service].level;
+            out[i].floors_feasible = trial.answer.floors_feasible;
+            out[i].worthwhile = is_worthwhile(&candidates[i], &out[i]);
+        }
+    }
+    trial_finish(&trial);
+    return rc;
+}
+
+uint32_t escalation_best(const struct escalation_judgement *judgements, uint32_t count)
+{
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!judgements[i].worthwhile) {
+            continue;
+        }
+        const struct escalation_judgement *than = best == UINT32_MAX ? NULL : &judgements[best];
+        if (than == NULL || judgements[i].kept_gain > than->kept_gain + WEIGHT_STEP ||
+            (judgements[i].kept_gain > than->kept_gain - WEIGHT_STEP &&
+             judgements[i].gain > than->gain)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* What the floor of a service needs in all; what it has where that cannot be told. */
+static double floor_need(const struct allocation_service *service, double have_pct)
+{
+    const double x = service_level_inverse(&service->curve, SERVICE_LEVEL_FLOOR);
+    const double need = model_need(service->model, x);
+    return isfinite(need) ? need : have_pct;
+}
+
+void escalation_slack(const struct allocation_problem *problem,
+                      const struct allocation_answer *answer, double *slack_pct)
+{
+    for (uint32_t j = 0; j < problem->nodes_count; j++) {
+        slack_pct[j] = problem->nodes[j].cpu_pct;
+    }
+    for (uint32_t i = 0; i < problem->services_count; i++) {
+        const struct allocation_service *service = &problem->services[i];
+        double have = 0.0;
+        for (uint32_t k = 0; k < service->vms_count; k++) {
+            const uint32_t v = service->first_vm + k;
+            have += answer->caps_pct[v] * problem->nodes[problem->vms[v].node].speed;
+        }
+        const double share = have > 0.0 ? floor_need(service, have) / have : 1.0;
+        for (uint32_t k = 0; k < service->vms_count; k++) {
+            const uint32_t v = service->first_vm + k;
+            const double need = answer->caps_pct[v] * share;
+            const double least = problem->vms[v].min_cap_pct;
+            slack_pct[problem->vms[v].node] -= need > least ? need : least;
+        }
+    }
+}
+
+double escalation_cost(double weight, double level, uint32_t disturbed_ms, uint32_t horizon_ms)
+{
+    if (horizon_ms == 0 || !(level > LEVEL_DISTURBED)) {
+        return 0.0;
+    }
+    return weight * log(level / LEVEL_DISTURBED) * disturbed_ms / horizon_ms;
+}

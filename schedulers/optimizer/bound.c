@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * For any prices p >= 0 of a percent on each node,
+ *     q(p) = sum_j p_j C_j + sum_i max over n of (w_i log S_i(n) - cost of n at these prices)
+ * is at least what any allocation reaches. The maximum is taken over whole percents, exactly:
+ * on a coarse grid the bound would be false. With floors, q bounds the value of the kept; what
+ * the sacrificed can have without spoiling that value is bounded by what q leaves open.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "schedulers/optimizer/optimizer.h"
+
+#define RATE_STEP 3.0
+#define WIDE      1e-3 /* nats per node: a gap that is worth another look */
+
+/* How a service is looked at. */
+struct view {
+    double scale; /* of the prices */
+    bool counts;  /* its level is part of the sum */
+    bool floor;   /* it must hold its floor */
+};
+
+static double gang_best(const struct optimizer *optimizer, uint32_t service,
+                        const struct view *view)
+{
+    const bool counts = view->counts;
+    const struct optimizer_service *it = &optimizer->services[service];
+    double price = 0.0;
+    for (uint32_t k = 0; k < it->vms_count; k++) {
+        const struct allocation_vm *vm = &optimizer->problem->vms[it->first_vm + k];
+        price += vm->fixed ? 0.0 : view->scale * optimizer->nodes[vm->node].price;
+    }
+    const uint32_t least = view->floor ? it->floor_n : it->value.lo;
+    if (!counts) {
+        return -price * least;
+    }
+    const uint32_t n = value_best(&it->value, price, least, it->value.hi);
+    return value_at(&it->value, n) - price * n;
+}
+
+/* One VM of a sum, as a stretch of r at a price. */
+struct stretch {
+    double price; /* per r */
+    double r;     /* beyond its least */
+};
+
+#define STRETCHES_MOST 64
+
+static uint32_t collect_stretches(const struct optimizer *optimizer,
+                                  const struct optimizer_service *it, double scale,
+                                  struct stretch *out, double start[2])
+{
+    uint32_t count = 0;
+    start[0] = it->value.base_r;
+    start[1] = 0.0;
+    for (uint32_t k = 0; k < it->vms_count; k++) {
+        const struct allocation_vm *vm = &optimizer->problem->vms[it->first_vm + k];
+        if (vm->fixed) {
+            continue;
+        }
+        const struct optimizer_node *node = &optimizer->nodes[vm->node];
+        const uint32_t least = optimizer_vm_least(vm);
+        start[0] += node->speed * least;
+        start[1] += scale * node->price * least;
+        struct stretch made = {.price = scale * node->price / node->speed,
+                               .r = node->speed * (optimizer_vm_most(vm) - least)};
+        if (count == STRETCHES_MOST) { /* too many to tell apart: the cheapest price for all */
+            struct stretch *last = &out[count - 1];
+            last->price = made.price < last->price ? made.price : last->price;
+            last->r += made.r;
+            continue;
+        }
+        uint32_t at = count++;
+        for (; at > 0 && out[at - 1].price > made.price; at--) {
+            out[at] = out[at - 1];
+        }
+        out[at] = made;
+    }
+    return count;
+}
+
+/* Where r is met by whole n exactly; otherwise any r, which is only more. */
+static double best_on(const struct optimizer_service *it, double price, double from, double to)
+{
+    const struct service_value *value = &it->value;
+    if (it->equal_speed) {
+        const double unit = value->unit;
+        const uint32_t lo = (uint32_t)ceil((from - value->base_r) / unit - 1e-9);
+        const uint32_t hi = (uint32_t)floor((to - value->base_r) / unit + 1e-9);
+        if (lo > hi) {
+            return -HUGE_VAL;
+        }
+        const uint32_t n = value_best(value, price * unit, lo, hi);
+        return value_at(value, n) - price * value_r(value, n);
+    }
+    /* whole steps of 1/64 of a percent, and what a step can add at most beyond */
+    struct service_value fine = *value;
+    fine.unit = value->unit / 64.0;
+    fine.base_r = from;
+    fine.lo = 0;
+    fine.hi = (uint32_t)ceil((to - from) / fine.unit);
+    const uint32_t n = value_best(&fine, price * fine.unit, 0, fine.hi);
+    return value_at(&fine, n) - price * value_r(&fine, n) + price * fine.unit;
+}
+
+static double sum_best(const struct optimizer *optimizer, uint32_t service,
+                       const struct view *view)
+{
+    const bool counts = view->counts;
+    const struct optimizer_service *it = &optimizer->services[service];
+    struct stretch stretches[STRETCHES_MOST];
+    double start[2];
+    const uint32_t count = collect_stretches(optimizer, it, view->scale, stretches, start);
+    double r = start[0];
+    double cost = start[1];
+    const double need = view->floor && it->need_r > r ? it->need_r - VALUE_TOLERANCE : r;
+    double best = -HUGE_VAL;
+    if (need <= r) {
+        best = (counts ? value_at_r(&it->value, r) : 0.0) - cost;
+    }
+    const double ceiling = it->ceiling_r + it->value.unit;
+    for (uint32_t k = 0; k < count && r < ceiling; k++) {
+        const double end = r + stretches[k].r;
+        const double from = need > r ? need : r;
+        if (from <= end) {
+            const double price = stretches[k].price;
+            const double to = end < ceiling ? end : ceiling;
+            const double offset = cost - price * r;
+            const double net = counts ? best_on(it, price, from, to > from ? to : from) - offset
+                                      : -price * from - offset;
+            best = net > best ? net : best;
+        }
+        cost += stretches[k].price * stretches[k].r;
+        r = end;
+    }
+    return best;
+}
+
+/* A service that is closed costs what it has at least. */
+static double service_best(const struct optimizer *optimizer, uint32_t service, bool open,
+                           double scale)
+{
+    const struct optimizer_service *it = &optimizer->services[service];
+    const bool floors = optimizer->problem->objective == ALLOCATION_FLOORS && it->kept;
+    const struct view view = {
+        .scale = scale, .counts = open && it->counts, .floor = open && floors};
+    return it->coupling == COUPLING_SUM ? sum_best(optimizer, service, &view)
+                                        : gang_best(optimizer, service, &view);
+}
+
+/*
+ * What the sacrificed can have while the kept lose no more than the gap that is left: every
+ * percent beyond their least costs the kept its price, so for any rate
+ *     rate gap + sum_i max over n of (w_i log S_i(n) - rate cost of n beyond the least).
+ */
+static double rest_bound(const struct optimizer *optimizer, const struct component *component,
+                         double gap)
+{
+    double best = HUGE_VAL;
+    // NOLINTNEXTLINE(cert-flp30-c,clang-analyzer-security.FloatLoopCounter): geometric steps
+    for (double rate = 1.0; rate < 1e9; rate *= RATE_STEP) {
+        double bound = rate * gap;
+        for (uint32_t i = 0; i < component->services_count; i++) {
+            const uint32_t service = component->services[i];
+            const struct optimizer_service *it = &optimizer->services[service];
+            if (!it->kept && it->counts) {
+                bound += service_best(optimizer, service, true, rate) -
+                         service_best(optimizer, service, false, rate);
+            }
+        }
+        if (bound >= best) {
+            break; /* convex in the rate */
+        }
+        best = bound;
+    }
+    return best;
+}
+
+/* The dual at the present prices, and what the caps reach of it. */
+static double dual_of(const struct optimizer *optimizer, const struct component *component,
+                      double *reached, bool *rest)
+{
+    const bool product = optimizer->problem->objective == ALLOCATION_PRODUCT;
+    double bound = 0.0;
+    *reached = 0.0;
+    *rest = false;
+    for (uint32_t k = 0; k < component->nodes_count; k++) {
+        const struct optimizer_node *node = &optimizer->nodes[component->nodes[k]];
+        bound += node->price * node->cpu_pct;
+    }
+    for (uint32_t i = 0; i < component->services_count; i++) {
+        const uint32_t service = component->services[i];
+        const struct optimizer_service *it = &optimizer->services[service];
+        const bool open = product || it->kept;
+        bound += service_best(optimizer, service, open, 1.0);
+        *rest = *rest || (!open && it->counts);
+        if (open && it->counts) {
+            *reached += value_at_r(&it->value, optimizer_r(optimizer, service));
+        }
+    }
+    return bound < *reached ? *reached : bound;
+}
+
+/*
+ * On full nodes whose services all stand at their floors many prices are right, but only equal
+ * ones suit the sums between them: prices under a common one are tried at that.
+ */
+static double dual_at_common(struct optimizer *optimizer, const struct component *component,
+                             const double *prices, double common)
+{
+    double reached = 0.0;
+    bool rest = false;
+    for (uint32_t k = 0; k < component->nodes_count; k++) {
+        optimizer->nodes[component->nodes[k]].price =
+            prices[k] > 0.0 && prices[k] < common ? common : prices[k];
+    }
+    return dual_of(optimizer, component, &reached, &rest);
+}
+
+static void level_prices(struct optimizer *optimizer, const struct component *component,
+                         double dual)
+{
+    double *prices = malloc((component->nodes_count + 1u) * sizeof *prices);
+    double most = 0.0;
+    for (uint32_t k = 0; prices != NULL && k < component->nodes_count; k++) {
+        prices[k] = optimizer->nodes[component->nodes[k]].price;
+        most = prices[k] > most ? prices[k] : most;
+    }
+    double best_common = 0.0;
+    // NOLINTNEXTLINE(cert-flp30-c,clang-analyzer-security.FloatLoopCounter): geometric steps
+    for (double share = 1.0; prices != NULL && share > 0.3; share *= 0.8) {
+        const double at = dual_at_common(optimizer, component, prices, share * most);
+        best_common = at < dual ? share * most : best_common;
+        dual = at < dual ? at : dual;
+    }
+    if (prices != NULL) {
+        (void)dual_at_common(optimizer, component, prices, best_common);
+    }
+    free(prices);
+}
+
+double bound_of(struct optimizer *optimizer, const struct component *component)
+{
+    double reached = 0.0;
+    bool rest = false;
+    double bound = dual_of(optimizer, component, &reached, &rest);
+    if (component->coupled && bound - reached > WIDE * component->nodes_count) {
+        level_prices(optimizer, component, bound);
+        bound = dual_of(optimizer, component, &reached, &rest);
+    }
+    return rest ? bound + rest_bound(optimizer, component, bound - reached) : bound;
+}

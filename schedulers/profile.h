@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The performance profile of an application: a table load x (cap, vcpus, memory, I/O) ->
+ * measured parameter x, with where, when and how it was measured, and what keeps it true while
+ * the service runs: a correction from measurements (profile_fit), an alarm when it is out of
+ * date (profile_alarm), and a search for services without one (profile_probe.h).
+ *
+ * Interpolation is on 1/x, which for queues is close to linear in the CPU and in the load: by
+ * PCHIP (Fritsch and Butland 1984) along the caps, linear between loads. It never falls with
+ * the cap and never rises with the load. Outside of what was measured the nearest value stands,
+ * and the answer is flagged.
+ */
+#ifndef SCHEDULERS_PROFILE_H
+#define SCHEDULERS_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/limits.h"
+
+#define PROFILE_POINTS_MAX 256
+#define PROFILE_CURVES_MAX 64
+
+/* What a VM of the service has. */
+struct profile_resources {
+    uint32_t vcpus;
+    uint64_t memory_kib;
+    uint32_t io_kib_s; /* 0: no limit */
+};
+
+/* One measurement. */
+struct profile_point {
+    double load; /* requests/s */
+    uint32_t cap_pct;
+    struct profile_resources with;
+    double x; /* above 0; INFINITY: it did not keep up */
+};
+
+struct profile_origin {
+    char node[NAME_SIZE];
+    char governor[NAME_SIZE]; /* of the CPU's clock: profiles hold for one only */
+    char tool[NAME_SIZE];     /* "httperf" */
+    int64_t measured_at_ms;   /* wall clock */
+    uint32_t samples;         /* per point */
+};
+
+/* The points of one load and one set of resources, by rising cap. */
+struct profile_curve {
+    double load;
+    struct profile_resources with;
+    uint32_t first; /* into speeds, slopes and caps_pct */
+    uint32_t count;
+};
+
+/* Read by the functions below. */
+struct profile {
+    struct profile_origin origin;
+    uint32_t curves_count;
+    uint32_t points_count;
+    struct profile_curve curves[PROFILE_CURVES_MAX]; /* by resources, then by load */
+    double caps_pct[PROFILE_POINTS_MAX];
+    double speeds[PROFILE_POINTS_MAX]; /* 1/x */
+    double slopes[PROFILE_POINTS_MAX]; /* of 1/x over the cap */
+};
+
+struct profile_value {
+    double x;          /* INFINITY: it does not keep up */
+    bool extrapolated; /* outside of what was measured: the nearest value */
+};
+
+/*
+ * Sorts the points into a profile. Several measurements of one setting count with the mean of
+ * 1/x. -EINVAL: a point is out of range; -ENOSPC: too many points or curves. On an error *out
+ * is unchanged.
+ */
+int profile_init(struct profile *out, const struct profile_origin *origin,
+                 const struct profile_point *points, uint32_t count, struct err *err);
+
+/*
+ * x at a load and an allocation. Resources between two measured sets count as the smaller one:
+ * more than was measured promises nothing.
+ */
+struct profile_value profile_predict(const struct profile *profile, double load, double cap_pct,
+                                     const struct profile_resources *with);
+
+/* The least cap from least_pct to most_pct with which x is reached; INFINITY: none. */
+double profile_need(const struct profile *profile, double load, double x,
+                    const struct profile_resources *with, double most_pct);
+
+/* ---- correction by what is measured ---- */
+
+/*
+ * Recursive least squares with forgetting: 1/x = offset + gain z, where z is the profile's own
+ * 1/x (it starts as offset 0, gain 1) or, without a profile, the CPU r (then x = A / (r - B)
+ * with A = 1 / gain, B = -offset / gain).
+ */
+struct profile_fit {
+    double offset;
+    double gain;
+    double variance[3]; /* of offset, of both together, of gain; in units of the noise */
+    double variance_start[2];
+    double forgetting; /* in (0, 1]; .98 remembers about 50 measurements */
+};
+
+void profile_fit_start(struct profile_fit *fit, double offset, double gain,
+                       const double variance[2], double forgetting);
+/* Unknown or not positive x changes nothing. */
+void profile_fit_update(struct profile_fit *fit, double z, double x);
+/* x at z; INFINITY where it does not keep up. */
+double profile_fit_predict(const struct profile_fit *fit, double z);
+/* The z with this x; INFINITY: none. */
+double profile_fit_need(const struct profile_fit *fit, double x);
+/* Out of date: what it learnt stays as a start, but counts for little. */
+void profile_fit_doubt(struct profile_fit *fit);
+
+/* ---- is it out of date? ---- */
+
+/* Two-sided CUSUM with the reference value k and the threshold h, in standard deviations. At
+ * k = .5 and h = 8: one false alarm in 9,483 measurements, two deviations found in 6. */
+struct profile_alarm {
+    double k;
+    double h;
+    double high;
+    double low;
+};
+
+void profile_alarm_start(struct profile_alarm *alarm, double k, double h);
+/* log(measured / predicted) over its standard deviation. True: out of date, and it starts
+ * anew. */
+bool profile_alarm_update(struct profile_alarm *alarm, double deviation);
+
+/* ---- laws ---- */
+
+/* CPU of one request in percent times seconds, from what all of them used; NAN: unknown. */
+double profile_demand(double cpu_used_pct, double load);
+/* Mean response time in seconds of processor sharing (M/G/1-PS); INFINITY: overloaded. */
+double profile_response_s(double demand_pct_s, double load, double cap_pct);
+/* Universal scalability law: the number of VCPUs behind which more of them slow it down;
+ * INFINITY: none. */
+double profile_best_vcpus(double contention, double coherence);
+
+#endif
