@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node-agent/io/xen/readings.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "node-agent/io/xen/amounts.h"
+#include "node-agent/io/xen/capacity.h"
+#include "node-agent/io/xen/device_counters.h"
+#include "node-agent/io/xen/domain.h"
+#include "node-agent/io/xen/records.h"
+
+struct listing {
+    struct xen_host *host;
+    struct xen_session *session;
+    struct domain_list *out;
+    struct capacity capacity;
+    struct known_domain known[VMS_PER_NODE_MAX];
+    uint32_t known_count;
+};
+
+static void take_mark(const struct domain_mark *mark, struct domain_reading *out)
+{
+    out->ours = true;
+    memcpy(out->vm, mark->vm, sizeof(out->vm));
+    out->generation = mark->generation;
+    (void)snprintf(out->address, sizeof(out->address), "%.*s", (int)strcspn(mark->address, "/"),
+                   mark->address);
+}
+
+static void read_amounts(struct listing *listing, const libxl_dominfo *info,
+                         struct domain_reading *out)
+{
+    struct amounts_schedule schedule;
+    out->vcpus = info->vcpu_online;
+    out->cpu_time_ns = info->cpu_time;
+    out->memory_kib = info->current_memkb;
+    out->memory_target_kib = info->current_memkb;
+    (void)amounts_memory_target(listing->session, info->domid, &out->memory_target_kib);
+    if (amounts_schedule_read(listing->session, info->domid, &schedule, NULL) == 0) {
+        out->cap_pct = schedule.cap_pct;
+        out->weight = schedule.weight;
+    } else if (out->state == RUN_STATE_RUNNING) {
+        out->state = RUN_STATE_UNKNOWN; /* a cap that cannot be read is not "no cap" */
+    }
+}
+
+static void read_domain(struct listing *listing, const libxl_dominfo *info,
+                        const struct domain_mark *mark, struct domain_reading *out)
+{
+    domain_reading_clear(out);
+    out->state = domain_state(info);
+    domain_uuid_text(&info->uuid, out->uuid);
+    if (mark != NULL) {
+        take_mark(mark, out);
+    }
+    if (info->dying) {
+        out->memory_kib = info->current_memkb;
+        return;
+    }
+    read_amounts(listing, info, out);
+    if (mark != NULL) {
+        device_counters_read(info->domid, out);
+        parts_read(listing->host, listing->session, info->domid, out);
+    }
+}
+
+static void note_known(struct listing *listing, const char *uuid, uint32_t domid)
+{
+    if (listing->known_count < VMS_PER_NODE_MAX) {
+        struct known_domain *known = &listing->known[listing->known_count++];
+        (void)snprintf(known->uuid, sizeof(known->uuid), "%s", uuid);
+        known->domid = domid;
+    }
+}
+
+static void add(struct listing *listing, const struct domain_reading *reading)
+{
+    struct domain_list *out = listing->out;
+    if (out->count < VMS_PER_NODE_MAX) {
+        out->domains[out->count++] = *reading;
+    }
+}
+
+/* A domain that is dying has lost its values in xenstore: its record says whose it was. */
+static bool find_mark(const struct listing *listing, const libxl_dominfo *info,
+                      struct domain_mark *out)
+{
+    char uuid[UUID_SIZE];
+    domain_uuid_text(&info->uuid, uuid);
+    return domain_mark_read(listing->host, listing->session, info->domid, out) == 0 ||
+           (info->dying && records_read(listing->host, uuid, out) == 0);
+}
+
+static void read_domains(struct listing *listing, const libxl_dominfo *list, int count)
+{
+    for (int pass = 0; pass < 2; pass++) { /* ours first: there may be more than fit */
+        for (int i = 0; i < count; i++) {
+            struct domain_mark mark;
+            struct domain_reading reading;
+            bool ours = find_mark(listing, &list[i], &mark);
+            if (list[i].domid == 0 || ours != (pass == 0)) {
+                continue;
+            }
+            read_domain(listing, &list[i], ours ? &mark : NULL, &reading);
+            capacity_count(&listing->capacity, &reading,
+                           list[i].cpupool == CAPACITY_POOL && !list[i].shutdown);
+            add(listing, &reading);
+            if (ours && !list[i].dying) {
+                note_known(listing, reading.uuid, list[i].domid);
+            }
+        }
+    }
+}
+
+/* A VM that is kept here and that Xen does not know: off, or saved. */
+static void add_kept(void *context, const char *uuid)
+{
+    struct listing *listing = context;
+    struct domain_mark mark;
+    for (uint32_t i = 0; i < listing->out->count; i++) {
+        if (strcmp(listing->out->domains[i].uuid, uuid) == 0) {
+            return;
+        }
+    }
+    if (records_read(listing->host, uuid, &mark) != 0) {
+        return;
+    }
+    struct domain_reading reading;
+    domain_reading_clear(&reading);
+    (void)snprintf(reading.uuid, sizeof(reading.uuid), "%s", uuid);
+    take_mark(&mark, &reading);
+    reading.state =
+        records_has_saved(listing->host, uuid) ? RUN_STATE_SUSPENDED : RUN_STATE_STOPPED;
+    add(listing, &reading);
+}
+
+int readings_list(struct xen_host *host, struct xen_session *session, struct domain_list *out,
+                  struct err *err)
+{
+    struct listing listing = {.host = host, .session = session, .out = out};
+    int rc = capacity_read(session, &listing.capacity, err);
+    if (rc != 0) {
+        return rc;
+    }
+    int count = 0;
+    out->count = 0;
+    out->read_at_ms = clock_boot_ms();
+    libxl_dominfo *list = libxl_list_domain(session->ctx, &count);
+    if (list == NULL) {
+        return err_set(err, -EIO, "libxl does not list the domains");
+    }
+    read_domains(&listing, list, count);
+    libxl_dominfo_list_free(list, count);
+    records_visit(host, RECORDS_DOMAINS, "", add_kept, &listing);
+    (void)pthread_mutex_lock(&host->mutex);
+    capacity_show(&listing.capacity, &host->settings, &host->status);
+    memcpy(host->known, listing.known, sizeof(host->known));
+    host->known_count = listing.known_count;
+    (void)pthread_mutex_unlock(&host->mutex);
+    return 0;
+}
