@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The fast loop's own memory, shared by the files that make it up and by nobody else.
+ *
+ *   control.c          when: periods, proposals, one SOLVE at a time
+ *   control_view.c     what a scheduler sees of a service
+ *   control_problem.c  the cluster as an allocation problem
+ *   control_ledger.c   ... and a decision with its reasons; later its outcome
+ *   control_candidates.c  what may come after caps: a VM more or less, a move
+ *   control_escalate.c    the best of these steps, when it is worth what it costs
+ *   metrics.c, measure.c  what is measured
+ */
+#ifndef ORCHESTRATOR_CORE_CONTROL_H
+#define ORCHESTRATOR_CORE_CONTROL_H
+
+#include "orchestrator/core/state.h"
+
+#define CONTROL_OUTCOMES_MAX 16 /* decisions that wait for their measured effect */
+
+/* Of one service, by its slot; another name in the slot means: start afresh. */
+struct control_service {
+    char service[NAME_SIZE];
+    struct proposal proposal;
+    bool proposed;
+    int64_t next_measure_ms;
+    /* of a queue: from where its rate is taken (the last control), and its end */
+    double speed; /* of its tasks, per ms and percent of a CPU; 0: not seen yet */
+    double rate_tasks;
+    int64_t rate_ms;     /* 0: no point yet */
+    int64_t finished_ms; /* 0: not yet */
+    /* control_candidates.c: since when every answer left it short, or with a VM to spare; 0:
+     * not
+     */
+    int64_t short_since_ms;
+    int64_t short_at_ms; /* newest answer that left it short; 0: none */
+    int64_t spare_since_ms;
+};
+
+/* One VM of the problem under way and what it looked like then. */
+struct control_vm {
+    uint32_t slot;
+    uint64_t revision;
+};
+
+struct control {
+    struct control_service *services; /* by slot */
+    struct allocation_problem problem;
+    struct allocation_node *nodes;
+    uint32_t *node_index; /* by slot of a node: index + 1 in nodes; 0: not there */
+    uint64_t *node_least; /* by index: sum of least caps */
+    struct allocation_service *problem_services;
+    uint32_t *service_slots;     /* by index in the problem */
+    uint64_t *service_revisions; /* likewise: of its file, when the problem was made */
+    struct allocation_vm *vms;
+    struct control_vm *vm_marks; /* by index in the problem */
+    uint32_t *cap_before;        /* by index in problem_services: sum of caps */
+    int64_t next_due_ms;
+    int64_t solve_until_ms; /* the worker is given up after this */
+    uint64_t newest_solve;
+    double *node_slack; /* by slot of a node, of the newest answer; NAN: it was not in it */
+    double *slack;      /* by index in nodes */
+    struct escalation_candidate candidates[ESCALATION_CANDIDATES_MAX];
+    uint32_t candidate_group[ESCALATION_CANDIDATES_MAX]; /* ADD: index in the spec */
+    uint32_t candidates_count;
+    int64_t next_escalation_ms;
+    uint64_t escalation_advice; /* hash of the newest advice */
+    bool wanted;                /* proposals changed since the last SOLVE */
+    uint64_t advice_hash;       /* of the newest advice */
+    uint32_t outcome_next;
+    struct {
+        int64_t at_ms; /* 0: free */
+        struct decision decision;
+    } outcomes[CONTROL_OUTCOMES_MAX];
+};
+
+/* ---- control_view.c ---- */
+struct control_service *control_service_of(struct cluster *cluster,
+                                           struct service_record *service);
+uint32_t control_period_ms(const struct cluster *cluster);
+/* The VM is there to be given CPU: assigned, wanted running, on a node that is known. */
+bool control_has_cap(const struct cluster *cluster, const struct vm_record *vm);
+/* The range in which the manager may move its cap. */
+struct cap_range control_range_of(const struct cluster *cluster, const struct vm_record *vm);
+/* False while nothing of it runs. */
+bool control_view(const struct cluster *cluster, const struct service_record *service,
+                  struct service_view *view);
+
+/* ---- control_problem.c ---- */
+/* Index of a node in the problem, added when it is new; UINT32_MAX: there is no such node. */
+uint32_t control_node_for(struct cluster *cluster, const char *name);
+void control_problem(struct cluster *cluster, struct effects *out);
+
+/* ---- control_candidates.c ---- */
+/* Lists the steps to be judged together with the problem; none while it is not their time. */
+void control_candidates(struct cluster *cluster);
+/* The node may take one VM more of this group now. */
+bool control_may_add(const struct cluster *cluster, const struct service_record *service,
+                     uint32_t group, const struct node_record *node);
+/* Remembers who is short and who has a VM to spare after a fresh answer. */
+void control_note_answer(struct cluster *cluster, const struct allocation_answer *answer);
+
+/* ---- control_escalate.c ---- */
+/* Carries out the best step that is worthwhile, or writes it down as advice. */
+void control_escalate(struct cluster *cluster, const struct cluster_event *event,
+                      struct effects *out);
+
+/* ---- control_ledger.c ---- */
+void control_name_scheduler(const struct service_record *service, struct decision *decision);
+/* The change as a decision; NULL when it was the same advice as the last one. */
+const struct decision *control_decide(struct cluster *cluster,
+                                      const struct cluster_event *event, struct effects *out);
+void control_outcomes(struct cluster *cluster, struct effects *out);
+int64_t control_outcomes_deadline_ms(const struct cluster *cluster);
+
+/* ---- measure.c ---- */
+/* Start and end of a queue's time on our clock; false: no deadline. */
+bool measure_deadline(const struct cluster *cluster, const struct service_record *service,
+                      int64_t *started_ms, int64_t *deadline_ms);
+/* At a control, before its caps change: what was done since the last one tells its speed. */
+void measure_rate_from_here(struct cluster *cluster, struct service_record *service);
+
+#endif
