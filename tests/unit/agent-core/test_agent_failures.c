@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Orders that cannot be carried out, or not at once: said, and tried again. */
+#include "tests/unit/agent-core/agent_world.h"
+
+Test(agent_failures, a_shutdown_that_times_out_becomes_a_destroy)
+{
+    struct world *w = make_running_world();
+    host_model_destroy(w->host);
+    struct host_model_config config = {
+        .cpus = 2, .memory_kib = 2 * GIB, .boot_ms = 500, .shutdown_ms = 900000, .call_ms = 10};
+    struct err err;
+    w->host = host_model_create(&config, &err);
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 50000);
+    order(w, 2, "a", RUN_STATE_STOPPED);
+    run_until(w, 130000);
+    cr_assert_eq(status_of(w, "a")->state, RUN_STATE_STOPPED);
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_DESTROY), 1);
+    cr_assert_eq(result_of(w, 2, RESULT_STATE_FAILED)->reason, REASON_TIME_OUT);
+    cr_assert_not_null(result_of(w, 2, RESULT_STATE_EFFECTIVE));
+    end_world(w);
+}
+
+Test(agent_failures, a_failed_call_is_reported_with_the_drivers_text_and_tried_again)
+{
+    struct world *w = make_running_world();
+    w->fail_create = 2;
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 2000);
+    const struct result *failed = result_of(w, 1, RESULT_STATE_FAILED);
+    cr_assert_not_null(failed);
+    cr_assert_eq(failed->reason, REASON_DRIVER);
+    cr_assert_not_null(strstr(failed->text, "no such bridge br7"));
+    cr_assert_eq(status_of(w, "a")->problem, REASON_DRIVER);
+    run_until(w, 20000);
+    cr_assert_eq(status_of(w, "a")->state, RUN_STATE_RUNNING);
+    cr_assert_eq(status_of(w, "a")->problem, REASON_NONE);
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CREATE), 3);
+    end_world(w);
+}
+
+Test(agent_failures, vcpus_that_never_come_online_are_accepted_and_not_effective)
+{
+    struct world *w = make_running_world();
+    struct node_message message = make_order(1, "a", RUN_STATE_RUNNING);
+    snprintf(message.vm_order.image, sizeof message.vm_order.image, "old-novcpu");
+    send_message(w, &message);
+    run_until(w, 5000);
+    message.vm_order.operation = 2;
+    message.vm_order.vcpus = 2;
+    send_message(w, &message);
+    run_until(w, 50000);
+    const struct vm_status *status = status_of(w, "a");
+    cr_assert_eq(status->vcpus_accepted, 2);
+    cr_assert_eq(status->vcpus, 1);
+    cr_assert_eq(status->operation_done, 1);
+    cr_assert_eq(status->problem, REASON_NOT_EFFECTIVE);
+    cr_assert_null(result_of(w, 2, RESULT_STATE_EFFECTIVE));
+    end_world(w);
+}
+
+Test(agent_failures, a_guest_that_ends_by_itself_is_started_again_and_that_is_said)
+{
+    struct world *w = make_running_world();
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 100000);
+    /* Behind the agent's back, as a guest's own halt would. */
+    struct node_message behind = make_order(1, "a", RUN_STATE_RUNNING);
+    struct hypervisor_call halt = {
+        .id = 1u << 30, .kind = HYPERVISOR_CALL_DESTROY, .order = behind.vm_order};
+    struct err err;
+    cr_assert_eq(host_model_start(w->host, &halt, w->now_ms, &err), 0);
+    run_until(w, 110000);
+    cr_assert(runs(w, "uuid-a"));
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CREATE), 2);
+    bool said = false;
+    for (uint32_t i = 0; i < w->results_count; i++) {
+        said = said || w->results[i].reason == REASON_GUEST_STOPPED;
+    }
+    cr_assert(said);
+    end_world(w);
+}
+
+Test(agent_failures, without_image_nothing_is_started)
+{
+    struct world *w = make_running_world();
+    w->image_ok = false;
+    struct node_message message = make_order(1, "a", RUN_STATE_RUNNING);
+    message.vm_order.image_format = IMAGE_FORMAT_MODEL;
+    send_message(w, &message);
+    run_until(w, 3000);
+    cr_assert_eq(w->images, 0, "a model image needs no fetch");
+    struct node_status status;
+    host_model_status(w->host, &status);
+    status.image_formats = 0;
+    struct agent_event event = {
+        .type = AGENT_EVENT_STATUS, .now_ms = w->now_ms, .status = &status};
+    step(w, &event);
+    message = make_order(2, "b", RUN_STATE_RUNNING);
+    message.vm_order.image_format = IMAGE_FORMAT_RAW;
+    snprintf(message.vm_order.image, NAME_SIZE, "web");
+    snprintf(message.vm_order.image_source, URL_SIZE, "file:///nowhere");
+    uint32_t created = calls_of(w, HYPERVISOR_CALL_CREATE);
+    send_message(w, &message);
+    run_until(w, 10000);
+    cr_assert_eq(w->images, 1);
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CREATE), created);
+    cr_assert_eq(result_of(w, 2, RESULT_STATE_FAILED)->reason, REASON_IMAGE_CHECKSUM);
+    w->image_ok = true;
+    run_until(w, 30000);
+    cr_assert(runs(w, "uuid-b"), "it is fetched again later");
+    end_world(w);
+}
+
+Test(agent_failures, addresses_run_out_and_come_back)
+{
+    struct world *w = make_running_world();
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    order(w, 2, "b", RUN_STATE_RUNNING);
+    order(w, 3, "c", RUN_STATE_RUNNING);
+    run_until(w, 5000);
+    cr_assert_eq(result_of(w, 3, RESULT_STATE_FAILED)->reason, REASON_NO_ADDRESS);
+    cr_assert_not(runs(w, "uuid-c"));
+    order(w, 4, "a", RUN_STATE_ABSENT);
+    run_until(w, 10000);
+    cr_assert(runs(w, "uuid-c"));
+    cr_assert_str_eq(status_of(w, "c")->address, "10.0.0.11");
+    end_world(w);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control_bench.h"
+
+static struct node_record *node(const char *name, uint32_t cpu_pct)
+{
+    struct node_record *record = bench_node(name, cpu_pct);
+    record->status.image_formats = 1u << IMAGE_FORMAT_MODEL;
+    record->status.memory_kib = 1u << 22;
+    return record;
+}
+
+/* A web service of one VM on xen1 that wants more than its node has, and two nodes. */
+static struct service_record *crowded(enum mode mode, uint32_t count_max)
+{
+    bench_start(mode);
+    (void)node("xen1", 100);
+    (void)node("xen2", 100);
+    struct image_record *image = table_add(&bench.cluster->images, "guest");
+    image->spec.format = IMAGE_FORMAT_MODEL;
+    struct service_record *shop = bench_service("shop", SERVICE_KIND_WEB, 5, 100);
+    (void)snprintf(shop->spec.vms[0].image, NAME_SIZE, "guest");
+    shop->spec.vms[0].count.max = count_max;
+    (void)bench_vm(shop, "xen1", 1, 100);
+    return shop;
+}
+
+static void measure(const char *node_name, const char *vm, double p95_ms, double cpu_pct)
+{
+    bench_metric(node_name, METRIC_SUBJECT_VM, vm, METRIC_RESPONSE_P95_MS, p95_ms);
+    bench_metric(node_name, METRIC_SUBJECT_VM, vm, METRIC_REQUEST_RATE, 50);
+    bench_metric(node_name, METRIC_SUBJECT_VM, vm, METRIC_CPU_PCT, cpu_pct);
+}
+
+static void run_overloaded(int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        measure("xen1", "shop-vm-1", 2000, 99.5);
+        bench_advance(1000);
+    }
+}
+
+static uint32_t vms_count(const char *service)
+{
+    uint32_t count = 0;
+    const struct vm_record *vm = NULL;
+    for (uint32_t i = 0; (vm = table_next(&bench.cluster->vms, &i)) != NULL;) {
+        count += strcmp(vm->vm.service, service) == 0 && vm->vm.phase != VM_PHASE_REMOVING;
+    }
+    return count;
+}
+
+Test(control_escalate, a_service_that_caps_cannot_help_gets_a_vm_on_the_roomier_node)
+{
+    (void)crowded(MODE_ACT, 3);
+    for (int i = 0; i < 60 && vms_count("shop") == 1; i++) {
+        run_overloaded(1);
+    }
+    const struct vm_record *added = table_find(&bench.cluster->vms, "shop-vm-2");
+    cr_assert_not_null(added);
+    cr_expect_str_eq(added->vm.node, "xen2");
+    cr_expect_eq(added->vm.generation, 1);
+    cr_expect_eq(added->vm.load_share_permille, 500);
+    const struct vm_record *first = table_find(&bench.cluster->vms, "shop-vm-1");
+    cr_expect_eq(first->vm.load_share_permille, 500);
+    cr_expect_not_null(strstr(bench.decision.text, "one vm more for shop on xen2"), "%s",
+                       bench.decision.text);
+    cr_expect_gt(bench.decision.levels[0].level_predicted,
+                 bench.decision.levels[0].level_before);
+    bench_finish();
+}
+
+Test(control_escalate, nothing_more_is_done_while_a_vm_is_on_its_way)
+{
+    (void)crowded(MODE_ACT, 3);
+    run_overloaded(600); /* shop-vm-2 is never shown running */
+    cr_expect_eq(vms_count("shop"), 2);
+    bench_finish();
+}
+
+Test(control_escalate, without_a_range_and_with_a_disk_to_lose_nothing_but_caps_moves)
+{
+    struct service_record *shop = crowded(MODE_ACT, 1);
+    cr_assert_eq(shop->spec.isolation, ISOLATION_RUN);
+    cr_assert_eq(shop->spec.vms[0].disk.kind, DISK_KIND_COPY);
+    (void)bench_vm(bench_service("blog", SERVICE_KIND_WEB, 60, 60), "xen1", 1, 60);
+    run_overloaded(120);
+    cr_expect_eq(bench.candidates, 0);
+    cr_expect_eq(vms_count("shop"), 1);
+    const struct vm_record *vm = table_find(&bench.cluster->vms, "shop-vm-1");
+    cr_expect_str_eq(vm->vm.node, "xen1");
+    cr_expect_eq(vm->vm.phase, VM_PHASE_ASSIGNED);
+    bench_finish();
+}
+
+Test(control_escalate, advice_is_written_once_and_changes_nothing)
+{
+    (void)crowded(MODE_ADVISE, 3);
+    run_overloaded(200);
+    cr_expect_eq(vms_count("shop"), 1);
+    cr_assert_geq(bench.decisions, 1);
+    const uint32_t decisions = bench.decisions;
+    run_overloaded(200);
+    cr_expect_eq(bench.decisions, decisions);
+    cr_expect_eq(bench.decision.outcome, DECISION_OUTCOME_ADVISED);
+    cr_expect_not_null(strstr(bench.event_text, "advice: one vm more"), "%s", bench.event_text);
+    bench_finish();
+}
+
+/* shop and blog crowd xen1; shop may be moved. Returns shop's VM. */
+static struct vm_record *crowd_that_may_move(void)
+{
+    struct service_record *shop = crowded(MODE_ACT, 1);
+    shop->spec.isolation = ISOLATION_FENCE;
+    struct node_record *xen2 = table_find(&bench.cluster->nodes, "xen2");
+    xen2->status.capabilities |= CAPABILITY_SELF_FENCE;
+    (void)bench_vm(bench_service("blog", SERVICE_KIND_WEB, 60, 60), "xen1", 1, 60);
+    struct vm_record *vm = table_find(&bench.cluster->vms, "shop-vm-1");
+    vm->vm.cap_pct = 40;
+    vm->status.cap_pct = 40;
+    vm->ordered_generation = 1; /* it may run there, so it has to be ended first */
+    return vm;
+}
+
+static void run_crowd(int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        measure("xen1", "shop-vm-1", 2000, 39.9);
+        measure("xen1", "blog-vm-1", 150, 20);
+        bench_advance(1000);
+    }
+}
+
+Test(control_escalate, a_vm_moves_to_a_free_node_when_its_file_accepts_that)
+{
+    struct vm_record *vm = crowd_that_may_move();
+    run_crowd(60);
+    cr_expect_eq(vm->vm.phase, VM_PHASE_MOVING);
+    cr_expect_str_eq(vm->vm.move_to, "xen2");
+    bench_finish();
+}
+
+Test(control_escalate, what_a_person_put_somewhere_stays_there_for_its_time)
+{
+    struct vm_record *vm = crowd_that_may_move();
+    vm->vm.pinned_until_wall_ms = bench.cluster->wall_ms + 120000;
+    run_crowd(100);
+    cr_expect_eq(vm->vm.phase, VM_PHASE_ASSIGNED);
+    run_crowd(100);
+    cr_expect_eq(vm->vm.phase, VM_PHASE_MOVING);
+    bench_finish();
+}
+
+Test(control_escalate, a_disk_that_the_file_does_not_name_is_a_copy_and_is_not_lost)
+{
+    struct vm_record *vm = crowd_that_may_move();
+    struct service_record *shop = table_find(&bench.cluster->services, "shop");
+    shop->spec.isolation = ISOLATION_RUN;
+    shop->spec.vms[0].has_disk = false;
+    run_crowd(100);
+    cr_expect_eq(vm->vm.phase, VM_PHASE_ASSIGNED);
+    cr_expect_str_eq(vm->vm.node, "xen1");
+    bench_finish();
+}
+
+Test(control_escalate, a_vm_that_never_comes_up_holds_up_nobody)
+{
+    struct vm_record *vm = crowd_that_may_move();
+    struct vm_record *stuck =
+        bench_vm(bench_service("stuck", SERVICE_KIND_WEB, 5, 5), "xen2", 1, 5);
+    stuck->status_known = false;
+    stuck->attempts = 5;
+    run_crowd(60);
+    cr_expect_eq(vm->vm.phase, VM_PHASE_MOVING);
+    bench_finish();
+}
+
+Test(control_escalate, a_vm_that_nobody_needs_goes_after_five_minutes)
+{
+    struct service_record *shop = crowded(MODE_ACT, 3);
+    (void)bench_vm(shop, "xen2", 2, 100);
+    shop->spec.vms[0].count.min = 1;
+    for (int i = 0; i < 280; i++) {
+        measure("xen1", "shop-vm-1", 60, 10);
+        measure("xen2", "shop-vm-2", 60, 10);
+        bench_advance(1000);
+    }
+    cr_expect_eq(vms_count("shop"), 2);
+    for (int i = 0; i < 200; i++) {
+        measure("xen1", "shop-vm-1", 60, 10);
+        measure("xen2", "shop-vm-2", 60, 10);
+        bench_advance(1000);
+    }
+    cr_expect_eq(vms_count("shop"), 1);
+    cr_expect_not_null(table_find(&bench.cluster->vms, "shop-vm-1"));
+    bench_finish();
+}
+
+Test(control_escalate, a_symmetric_full_cluster_stays_as_it_is)
+{
+    (void)crowded(MODE_ACT, 1);
+    struct service_record *blog = bench_service("blog", SERVICE_KIND_WEB, 5, 100);
+    blog->spec.isolation = ISOLATION_FENCE;
+    (void)bench_vm(blog, "xen2", 1, 100);
+    for (int i = 0; i < 300; i++) {
+        measure("xen1", "shop-vm-1", 2000, 99.5);
+        measure("xen2", "blog-vm-1", 2000, 99.5);
+        bench_advance(1000);
+    }
+    const struct vm_record *vm = table_find(&bench.cluster->vms, "blog-vm-1");
+    cr_expect_eq(vm->vm.phase, VM_PHASE_ASSIGNED);
+    cr_expect_str_eq(vm->vm.node, "xen2");
+    bench_finish();
+}

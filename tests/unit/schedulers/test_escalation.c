@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schedulers/escalation.h"
+#include "tests/unit/schedulers/allocation_bench.h"
+
+static struct escalation_judgement judge(struct escalation_candidate candidate)
+{
+    struct escalation_judgement judgement;
+    struct err err = {0};
+    cr_assert_eq(escalation_judge(&t.problem, &candidate, 1, &judgement, &err), 0, "%s",
+                 err.text);
+    return judgement;
+}
+
+/* Two services that need 80 % each share node0 of 100 %; node1 of 100 % is empty. */
+static void two_on_one_node(void)
+{
+    start();
+    add_node(100);
+    add_node(100);
+    for (int i = 0; i < 2; i++) {
+        add_service(COUPLING_SINGLE, 1.0, reciprocal(80));
+        add_vm(0, 5, 100, 0);
+    }
+}
+
+Test(escalation, a_move_to_an_empty_node_keeps_both_services)
+{
+    two_on_one_node();
+    struct escalation_judgement judgement = judge((struct escalation_candidate){
+        .kind = ESCALATION_MOVE_VM, .service = 1, .vm = 1, .node = 1, .cost = 0.1});
+    cr_assert(judgement.worthwhile);
+    cr_assert_gt(judgement.kept_gain, 0.9);
+    cr_assert(judgement.floors_feasible);
+    cr_assert_gt(judgement.level, 0.8);
+}
+
+Test(escalation, a_move_that_gains_less_than_it_costs_is_not_worthwhile)
+{
+    start();
+    add_node(400);
+    add_node(400);
+    for (int i = 0; i < 2; i++) {
+        add_service(COUPLING_SINGLE, 1.0, reciprocal(80));
+        add_vm((uint32_t)i, 5, 400, 0);
+    }
+    struct escalation_judgement judgement = judge((struct escalation_candidate){
+        .kind = ESCALATION_MOVE_VM, .service = 1, .vm = 1, .node = 0, .cost = 0.01});
+    cr_assert_not(judgement.worthwhile);
+    cr_assert_lt(judgement.gain, 0.0);
+}
+
+Test(escalation, between_equal_nodes_no_move_gains_anything)
+{
+    start();
+    add_node(160);
+    add_node(160);
+    for (uint32_t i = 0; i < 4; i++) {
+        add_service(COUPLING_SINGLE, 1.0, reciprocal(70));
+        add_vm(i / 2, 5, 160, 0);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        struct escalation_judgement judgement = judge((struct escalation_candidate){
+            .kind = ESCALATION_MOVE_VM, .service = i, .vm = i, .node = 1 - i / 2, .cost = 0.0});
+        cr_assert_not(judgement.worthwhile, "service %u", i);
+    }
+}
+
+Test(escalation, one_more_vm_on_another_node_lifts_a_service_above_its_floor)
+{
+    start();
+    add_node(100);
+    add_node(100);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(150));
+    add_vm(0, 5, 100, 0);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(20)); /* later ones keep their VMs */
+    add_vm(1, 5, 40, 0);
+    struct escalation_judgement judgement =
+        judge((struct escalation_candidate){.kind = ESCALATION_ADD_VM,
+                                            .service = 0,
+                                            .node = 1,
+                                            .min_cap_pct = 5,
+                                            .max_cap_pct = 100,
+                                            .cost = 0.1});
+    cr_assert(judgement.worthwhile);
+    cr_assert_gt(judgement.level, 0.5);
+}
+
+Test(escalation, one_vm_less_is_fine_while_the_rest_carry_the_load)
+{
+    start();
+    add_node(400);
+    add_service(COUPLING_SUM, 1.0, reciprocal(30));
+    add_vm(0, 5, 100, 0);
+    add_vm(0, 5, 100, 0);
+    struct escalation_candidate candidate = {
+        .kind = ESCALATION_REMOVE_VM, .service = 0, .vm = 1, .cost = 0.02};
+    cr_assert(judge(candidate).worthwhile);
+    t.models[0].demand_pct = 120;
+    cr_assert_not(judge(candidate).worthwhile);
+}
+
+Test(escalation, minimum_caps_that_do_not_fit_on_the_target_make_no_step)
+{
+    start();
+    add_node(100);
+    add_node(10);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(150));
+    add_vm(0, 20, 100, 0);
+    struct escalation_judgement judgement = judge((struct escalation_candidate){
+        .kind = ESCALATION_MOVE_VM, .service = 0, .vm = 0, .node = 1, .cost = 0.0});
+    cr_assert_not(judgement.worthwhile);
+}
+
+Test(escalation, a_candidate_outside_the_problem_is_refused)
+{
+    two_on_one_node();
+    struct escalation_judgement judgement;
+    const struct escalation_candidate wrong[] = {
+        {.kind = ESCALATION_MOVE_VM, .service = 2, .vm = 0, .node = 1},
+        {.kind = ESCALATION_MOVE_VM, .service = 0, .vm = 1, .node = 1},
+        {.kind = ESCALATION_MOVE_VM, .service = 0, .vm = 0, .node = 2},
+        {.kind = ESCALATION_REMOVE_VM, .service = 0, .vm = 0},
+        {.kind = ESCALATION_ADD_VM, .service = 0, .node = 1},
+        {.service = 0},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct err err = {0};
+        cr_assert_eq(escalation_judge(&t.problem, &wrong[i], 1, &judgement, &err), -EINVAL,
+                     "candidate %zu", i);
+    }
+}
+
+Test(escalation, the_best_step_keeps_most_weight_then_gains_most)
+{
+    const struct escalation_judgement judgements[] = {
+        {.kept_gain = 0.0, .gain = 9.0, .worthwhile = true},
+        {.kept_gain = 1.0, .gain = 2.0, .worthwhile = true},
+        {.kept_gain = 1.0, .gain = 3.0, .worthwhile = true},
+        {.kept_gain = 1.0, .gain = 3.0, .worthwhile = true},
+        {.kept_gain = 5.0, .gain = 9.0, .worthwhile = false},
+    };
+    cr_assert_eq(escalation_best(judgements, 5), 2);
+    cr_assert_eq(escalation_best(judgements + 4, 1), UINT32_MAX);
+    cr_assert_eq(escalation_best(judgements, 0), UINT32_MAX);
+}
+
+Test(escalation, slack_is_what_no_floor_needs)
+{
+    two_on_one_node();
+    cr_assert_eq(allocation_solve(&t.problem, &t.answer, NULL), 0);
+    double slack[2];
+    escalation_slack(&t.problem, &t.answer, slack);
+    cr_assert_float_eq(slack[0], 100.0 - 160.0, 1e-6);
+    cr_assert_float_eq(slack[1], 100.0, 1e-9);
+}
+
+Test(escalation, a_longer_disturbance_of_a_weightier_service_costs_more)
+{
+    const double cost = escalation_cost(1.0, 0.9, 1000, 600000);
+    cr_assert_gt(cost, 0.0);
+    cr_assert_float_eq(escalation_cost(2.0, 0.9, 1000, 600000), 2 * cost, 1e-12);
+    cr_assert_float_eq(escalation_cost(1.0, 0.9, 3000, 600000), 3 * cost, 1e-12);
+    cr_assert_eq(escalation_cost(1.0, 0.001, 1000, 600000), 0.0);
+    cr_assert_eq(escalation_cost(1.0, (double)NAN, 1000, 600000), 0.0);
+}
