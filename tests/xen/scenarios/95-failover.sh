@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Hosts that are lost: agent killed, agent stopped (the hypervisor reboots the host), power loss
+lab_host 1 || return
+lab_host 2 || return
+fail_serves() { answers "$1" "$(address_of "$2")"; }
+start_fence() { # N NAME IMAGE ISOLATION
+  local other=$((3 - $1))
+  a cordon -q host-$other
+  start_service "$2" "$3" 1 "isolation: $4" || fail "$2 starts on host-$1"
+  a uncordon -q host-$other
+  until_ok 60 fail_serves "$1" "$2-vm-1" || fail "$2 serves"
+}
+start_fence 1 guard web fence
+start_fence 1 loose stubborn run
+boot=$(fact 1 "$(address_of guard-vm-1)" boot)
+generation=$(vm_field guard-vm-1 generation)
+fail_pid() { on 1 "systemctl show arbiter-agent -p MainPID --value"; }
+fail_host() { on 1 "cat /proc/sys/kernel/random/boot_id"; }
+fail_uptime() { on 1 "cut -d. -f1 /proc/uptime"; }
+fail_old_pid=$(fail_pid) fail_old_host=$(fail_host)
+known "the VM, its host and its agent say who they are" "$boot" "$generation" "$fail_old_pid" "$fail_old_host" || return
+
+on 1 "systemctl kill -s KILL arbiter-agent"
+fail_old_uptime=$(fail_uptime)
+fail_returned() { local now; now=$(fail_pid) && [[ $now -gt 0 && $now != "$fail_old_pid" ]] && node_is 1 up; }
+check "an agent that is killed returns" until_ok 60 fail_returned
+fail_lived_on() { # as long as a lease, and its end, could take
+  local now
+  now=$(fail_uptime) && [[ -n $fail_old_uptime && $now -ge $((fail_old_uptime + lab_lease + lab_margin)) && $(fail_host) == "$fail_old_host" ]]
+}
+check "... within the lease: the host does not reboot" until_ok 120 fail_lived_on
+check "... and nothing happens to its protected VM" eval '[[ $(fact 1 "$(address_of guard-vm-1)" boot) == "$boot" && $(vm_field guard-vm-1 generation) == "$generation" ]]'
+
+# When arbiterd placed the VM last, in seconds.
+fail_placed() {
+  a events -o json | tr '{' '\n' | grep 'vm-placed' | grep guard-vm-1 | tail -1 | grep -o '"wall_ms": *[0-9]*' | grep -o '[0-9]*$' | awk '{ printf "%.3f\n", $1 / 1000 }'
+}
+console_lines=$(console 1 | wc -l)
+fail_since=$EPOCHREALTIME
+on 1 'kill -STOP $(systemctl show arbiter-agent -p MainPID --value)'
+# systemd would end a stopped agent by its own watchdog and start it again: the hypervisor is to do it alone.
+on 1 "systemctl kill -s STOP arbiter-agent" 10
+check "the agent stops: its protected VM runs on host-2" until_ok 150 present 2 guard-vm-1 || a show vm/guard-vm-1
+fail_reboot=$(console 1 | tail -n +"$((console_lines + 1))" | grep -m1 -iE 'watchdog timer fired|rebooting|Xen version|Xen [0-9]' )
+check "the hypervisor rebooted host-1" [ -n "$fail_reboot" ]
+fail_at=$(fail_placed)
+awk -v stop="$fail_since" -v reboot="${fail_reboot%% *}" -v placed="$fail_at" 'BEGIN { printf "        agent stopped at 0 s, host-1 rebooted at %.1f s, its VM was placed on host-2 at %.1f s\n", reboot - stop, placed - stop }'
+check "... before the new instance was started" awk -v r="${fail_reboot%% *}" -v p="$fail_at" 'BEGIN { exit !(r > 0 && p > r) }'
+check "... once, in a new generation" eval '[[ $(vm_field guard-vm-1 generation) -gt $generation ]]'
+check "the VM without protection waits for confirm-dead" gone 2 loose-vm-1
+check "host-1 boots, systemd starts its agent" until_ok 240 node_is 1 up
+check "the protected VM did not come back there" gone 1 guard-vm-1
+until_ok 60 fail_serves 2 guard-vm-1 || fail "the protected VM serves"
+
+fail_since=$EPOCHREALTIME
+lab_power_off 2
+check "power loss of host-2: its protected VM runs on host-1" until_ok 120 present 1 guard-vm-1 || a show vm/guard-vm-1
+fail_at=$(fail_placed)
+awk -v s="$fail_since" -v p="$fail_at" 'BEGIN { printf "        power off at 0 s, placed on host-1 at %.1f s\n", p - s }'
+# The newest lease is at most one renewal older than the end of the host.
+check "... after the lease and the margin" awk -v s="$fail_since" -v p="$fail_at" -v least=$((lab_lease + lab_margin - lab_renew)) 'BEGIN { exit !(p - s >= least) }'
+check "... once" [ "$(on 1 'xl list' | grep -c '^guard-vm-1 ')" == 1 ]
+unset 'lab_up[2]'
+end_service guard
+end_service loose
