@@ -389,6 +389,9 @@ narrow() { # no line of a table is wider than the terminal
     [[ -s $dir/narrow && $(wc -L <"$dir/narrow") -le 80 ]] || { echo "$verb: $(wc -L <"$dir/narrow") columns"; return 1; }
   done
 }
+# A restarted orchestrator hears its nodes first, then what they measure.
+measured() { a status | grep -q "mean level"; }
+check "levels are measured again after a restart" until_ok 30 measured
 check "tables fit 80 columns" narrow
 check "... names are whole" grep -q "a-node-with-a-rather-long-name.example.org " <(terminal 60 get node)
 colored() { terminal 80 status | grep -q $'\033\[3'; }
@@ -406,7 +409,7 @@ live() {
   exec 5>"$dir/keyboard"
   until_ok 10 grep -q "sort (name)" "$dir/screen" || return 1
   printf s >&5
-  until_ok 5 grep -q "level" "$dir/screen" || return 1
+  until_ok 5 grep -q "level)" "$dir/screen" || return 1
   printf 'rpp<q' >&5
   wait $pid
   exec 5>&-
