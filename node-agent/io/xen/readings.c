@@ -58,6 +58,9 @@ static void read_domain(struct listing *listing, const libxl_dominfo *info,
     if (mark != NULL) {
         take_mark(mark, out);
     }
+    if (mark != NULL && !mark->made) {
+        out->state = RUN_STATE_UNKNOWN; /* libxl takes no values for what it is still making */
+    }
     if (info->dying) {
         out->memory_kib = info->current_memkb;
         return;
@@ -110,7 +113,7 @@ static void read_domains(struct listing *listing, const libxl_dominfo *list, int
             capacity_count(&listing->capacity, &reading,
                            list[i].cpupool == CAPACITY_POOL && !list[i].shutdown);
             add(listing, &reading);
-            if (ours && !list[i].dying) {
+            if (ours && mark.made && !list[i].dying) {
                 note_known(listing, reading.uuid, list[i].domid);
             }
         }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the list says of a domain that is still being made. Xen and libxl are played. */
+#include <criterion/criterion.h>
+
+#if !__has_include(<libxl.h>)
+Test(xen_readings, needs_libxl)
+{
+    cr_skip("the headers of libxl are not installed");
+}
+#else
+#include <errno.h>
+
+#include "node-agent/io/xen/domain_mark.c"
+#include "node-agent/io/xen/readings.c"
+
+#define DOMID 7
+#define UUID  "11111111-2222-3333-4444-555555555555"
+
+static struct xen_host host = {.node = "xen1"};
+static struct xen_session session;
+static bool made;
+
+libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *count)
+{
+    (void)ctx;
+    *count = 1;
+    libxl_dominfo *list = calloc(1, sizeof *list);
+    list->domid = DOMID;
+    list->paused = true;
+    return list;
+}
+
+void libxl_dominfo_list_free(libxl_dominfo *list, int count)
+{
+    cr_assert_eq(count, 1);
+    free(list);
+}
+
+int domain_mark_read(const struct xen_host *from, struct xen_session *by, uint32_t domid,
+                     struct domain_mark *out)
+{
+    (void)from;
+    (void)by;
+    cr_assert_eq(domid, DOMID);
+    *out = (struct domain_mark){.made = made, .vm = "vm", .node = "xen1", .generation = 3};
+    return 0;
+}
+
+void domain_uuid_text(const libxl_uuid *uuid, char out[UUID_SIZE])
+{
+    (void)uuid;
+    (void)snprintf(out, UUID_SIZE, "%s", UUID);
+}
+
+enum run_state domain_state(const libxl_dominfo *info)
+{
+    return info->paused ? RUN_STATE_PAUSED : RUN_STATE_RUNNING;
+}
+
+int amounts_schedule_read(struct xen_session *by, uint32_t domid, struct amounts_schedule *out,
+                          struct err *err)
+{
+    (void)by;
+    (void)domid;
+    (void)err;
+    *out = (struct amounts_schedule){.cap_pct = 40, .weight = 256};
+    return 0;
+}
+
+int amounts_memory_target(struct xen_session *by, uint32_t domid, uint64_t *target_kib)
+{
+    (void)by;
+    (void)domid;
+    *target_kib = 1024;
+    return 0;
+}
+
+int capacity_read(struct xen_session *by, struct capacity *out, struct err *err)
+{
+    (void)by;
+    (void)err;
+    *out = (struct capacity){.cpus = 2};
+    return 0;
+}
+
+/* Not what is looked at here. */
+#define IGNORED(NAME, ...)                                                                     \
+    void NAME(__VA_ARGS__)                                                                     \
+    {                                                                                          \
+    }
+// clang-format off
+IGNORED(capacity_count, struct capacity *a __attribute__((unused)),
+        const struct domain_reading *b __attribute__((unused)), bool c __attribute__((unused)))
+IGNORED(capacity_show, const struct capacity *a __attribute__((unused)),
+        const struct xen_settings *b __attribute__((unused)),
+        struct node_status *c __attribute__((unused)))
+IGNORED(device_counters_read, uint32_t a __attribute__((unused)),
+        struct domain_reading *b __attribute__((unused)))
+IGNORED(parts_read, struct xen_host *a __attribute__((unused)),
+        struct xen_session *b __attribute__((unused)), uint32_t c __attribute__((unused)),
+        struct domain_reading *d __attribute__((unused)))
+IGNORED(records_visit, const struct xen_host *a __attribute__((unused)),
+        const char *b __attribute__((unused)), const char *c __attribute__((unused)),
+        void (*d)(void *context, const char *uuid) __attribute__((unused)),
+        void *e __attribute__((unused)))
+// clang-format on
+
+int records_read(const struct xen_host *from, const char *uuid, struct domain_mark *out)
+{
+    (void)from;
+    (void)uuid;
+    (void)out;
+    return -ENOENT;
+}
+
+bool records_has_saved(const struct xen_host *from, const char *uuid)
+{
+    (void)from;
+    (void)uuid;
+    return false;
+}
+
+static void look(struct domain_list *out)
+{
+    (void)pthread_mutex_init(&host.mutex, NULL);
+    cr_assert_eq(readings_list(&host, &session, out, NULL), 0);
+    (void)pthread_mutex_destroy(&host.mutex);
+    cr_assert_eq(out->count, 1);
+    cr_assert_str_eq(out->domains[0].vm, "vm");
+    cr_assert(out->domains[0].ours);
+}
+
+Test(xen_readings, a_domain_that_is_being_made_can_be_given_no_values_yet)
+{
+    static struct domain_list list;
+    made = false;
+    look(&list);
+    cr_assert_eq(list.domains[0].state, RUN_STATE_UNKNOWN);
+    cr_assert_eq(host.known_count, 0);
+}
+
+Test(xen_readings, a_domain_that_is_whole_is_known_with_its_state_and_its_values)
+{
+    static struct domain_list list;
+    made = true;
+    look(&list);
+    cr_assert_eq(list.domains[0].state, RUN_STATE_PAUSED);
+    cr_assert_eq(list.domains[0].cap_pct, 40);
+    cr_assert_eq(list.domains[0].memory_target_kib, 1024);
+    cr_assert_eq(host.known_count, 1);
+    cr_assert_eq(host.known[0].domid, DOMID);
+}
+#endif
