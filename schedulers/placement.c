@@ -76,27 +76,50 @@ static uint64_t share(uint64_t part, uint64_t whole)
     return whole == 0 ? 0 : scaled(part) / whole;
 }
 
-/* The product of need and free room as vectors of shares of this node. */
-static uint64_t fit(const struct placement_node *node, const struct placement_need *need)
+/* How good an open node is for a need. */
+struct fitness {
+    bool holds;       /* its floor, with those of what is there */
+    int64_t slack;    /* where it does not: what there is for it all the same */
+    uint64_t product; /* of need and free room as vectors of shares of this node */
+};
+
+static struct fitness fitness_of(const struct placement_node *node,
+                                 const struct placement_need *need)
 {
-    return share(need->cpu_pct, node->cpu_pct) * share(node->cpu_pct_free, node->cpu_pct) +
-           share(need->memory_kib, node->memory_kib) *
-               share(node->memory_kib_free, node->memory_kib);
+    const bool known = need->floor_pct > 0;
+    const bool holds = !known || node->slack_pct >= (int64_t)need->floor_pct;
+    const uint64_t cpu_free = known && holds ? (uint64_t)node->slack_pct : node->cpu_pct_free;
+    const uint64_t cpu_need = known && holds ? need->floor_pct : need->cpu_pct;
+    return (struct fitness){
+        .holds = holds,
+        .slack = holds ? 0 : node->slack_pct,
+        .product = share(cpu_need, node->cpu_pct) * share(cpu_free, node->cpu_pct) +
+                   share(need->memory_kib, node->memory_kib) *
+                       share(node->memory_kib_free, node->memory_kib),
+    };
+}
+
+static bool is_fitter(const struct fitness *a, const struct fitness *b)
+{
+    if (a->holds != b->holds) {
+        return a->holds;
+    }
+    return a->slack != b->slack ? a->slack > b->slack : a->product > b->product;
 }
 
 static uint32_t best_node(const struct placement_node *nodes, uint32_t nodes_count,
                           const struct placement_need *need, const uint8_t *row)
 {
     uint32_t best = PLACEMENT_NONE;
-    uint64_t best_fit = 0;
+    struct fitness best_fitness = {0};
     for (uint32_t i = 0; i < nodes_count; i++) {
         if (why_not(&nodes[i], i, need, is_occupied(row, i)) != REASON_NONE) {
             continue;
         }
-        uint64_t value = fit(&nodes[i], need);
-        if (best == PLACEMENT_NONE || value > best_fit) {
+        const struct fitness fitness = fitness_of(&nodes[i], need);
+        if (best == PLACEMENT_NONE || is_fitter(&fitness, &best_fitness)) {
             best = i;
-            best_fit = value;
+            best_fitness = fitness;
         }
     }
     return best;
@@ -112,7 +135,9 @@ static uint32_t largest_left(const struct placement_need *needs, uint32_t needs_
         if (chosen[i] != NOT_YET) {
             continue;
         }
-        uint64_t size = share(scaled(needs[i].cpu_pct), whole->cpu_pct) +
+        const uint32_t cpu_pct =
+            needs[i].floor_pct > needs[i].cpu_pct ? needs[i].floor_pct : needs[i].cpu_pct;
+        uint64_t size = share(scaled(cpu_pct), whole->cpu_pct) +
                         share(scaled(needs[i].memory_kib), whole->memory_kib);
         if (largest == PLACEMENT_NONE || size > largest_size) {
             largest = i;
@@ -152,6 +177,7 @@ uint32_t placement_choose(struct placement_node *nodes, uint32_t nodes_count,
         }
         struct placement_node *node = &nodes[chosen[i]];
         node->cpu_pct_free -= needs[i].cpu_pct;
+        node->slack_pct -= needs[i].floor_pct;
         node->memory_kib_free -= needs[i].memory_kib;
         if (row != NULL) {
             row[chosen[i]] = 1;

@@ -2,8 +2,10 @@
 /*
  * Which node for which VM: vector first fit by dot product (VMs in decreasing size; each to the
  * node where the product of its need and what is free is largest among those that fit;
- * Panigrahy et al. 2011). Deterministic: ties go to the lower index. Nothing is changed; what
- * does not fit comes back with the number that was short on each node.
+ * Panigrahy et al. 2011). Where it is known what the floor of a VM's service needs of it, nodes
+ * that can spare so much come first, and where none can, the one that can spare most.
+ * Deterministic: ties go to the lower index. Nothing is changed; what does not fit comes back
+ * with the number that was short on each node.
  */
 #ifndef SCHEDULERS_PLACEMENT_H
 #define SCHEDULERS_PLACEMENT_H
@@ -19,10 +21,12 @@ struct placement_node {
     enum reason closed; /* REASON_NONE: open; else why nothing may go here */
     uint32_t cpu_pct;   /* whole capacity, to make the two resources comparable */
     uint64_t memory_kib;
+    int64_t slack_pct; /* that no floor of what is there needs; negative where floors lack it */
 };
 
 struct placement_need {
     uint32_t cpu_pct;
+    uint32_t floor_pct; /* what the floor of its service needs of it; 0: not known */
     uint64_t memory_kib;
     uint32_t spread_group; /* VMs with the same number > 0 go to different nodes */
     /* Why this VM may not go to a node; NULL: everywhere. one entry per node, REASON_NONE: may.

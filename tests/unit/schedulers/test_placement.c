@@ -179,3 +179,39 @@ Test(placement, never_exceeds_a_node_and_never_gives_up_too_early)
         }
     }
 }
+
+Test(placement, a_vm_whose_floor_is_known_goes_where_floors_leave_room_for_it)
+{
+    struct placement_node nodes[] = {node_of(400, 1000), node_of(400, 1000),
+                                     node_of(400, 1000)};
+    nodes[0].slack_pct = 60; /* most is free of minimums, but not of floors */
+    nodes[1].cpu_pct_free = 100;
+    nodes[1].slack_pct = 90;
+    nodes[2].slack_pct = -20;
+    struct placement_need need = {.cpu_pct = 10, .floor_pct = 80, .memory_kib = 100};
+    uint32_t chosen = 0;
+    cr_assert_eq(placement_choose(nodes, 3, &need, 1, NULL, &chosen), 0);
+    cr_expect_eq(chosen, 1);
+    cr_expect_eq(nodes[1].slack_pct, 10);
+    cr_expect_eq(nodes[1].cpu_pct_free, 90);
+    /* None can hold it now: the one that lacks least. */
+    cr_assert_eq(placement_choose(nodes, 3, &need, 1, NULL, &chosen), 0);
+    cr_expect_eq(chosen, 0);
+    /* An unknown floor changes nothing about the order. */
+    need.floor_pct = 0;
+    cr_assert_eq(placement_choose(nodes, 3, &need, 1, NULL, &chosen), 0);
+    cr_expect_eq(chosen, 2);
+}
+
+Test(placement, the_vm_with_the_highest_floor_is_placed_first)
+{
+    struct placement_node nodes[] = {node_of(200, 1000), node_of(200, 1000)};
+    nodes[0].slack_pct = 100;
+    nodes[1].slack_pct = 60;
+    struct placement_need needs[] = {{.cpu_pct = 10, .floor_pct = 55, .memory_kib = 10},
+                                     {.cpu_pct = 10, .floor_pct = 95, .memory_kib = 10}};
+    uint32_t chosen[2] = {0};
+    cr_assert_eq(placement_choose(nodes, 2, needs, 2, NULL, chosen), 0);
+    cr_expect_eq(chosen[1], 0);
+    cr_expect_eq(chosen[0], 1);
+}
