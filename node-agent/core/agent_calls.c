@@ -216,6 +216,13 @@ static void failed(struct agent *agent, struct vm_record *vm, const struct lane_
     agent_problem(agent, vm, reason, line, out);
 }
 
+/* What reading back shows is all there is to these: the next list comes soon enough. */
+static bool is_settled_by_reading_back(const struct lane_state *ended)
+{
+    return ended->setting == SETTING_CAP || ended->setting == SETTING_WEIGHT ||
+           ended->setting == SETTING_NET_RATE || ended->setting == SETTING_DISK_RATE;
+}
+
 static void look_again(struct agent *agent, struct vm_record *vm,
                        const struct lane_state *ended, struct agent_effects *out)
 {
@@ -261,7 +268,9 @@ void agent_call_completed(struct agent *agent, const struct hypervisor_completio
         agent_log(out, 2, "vm=%s op=%llu call=%s done", vm->order.vm,
                   (unsigned long long)vm->order.operation, hypervisor_call_word(ended.kind));
     }
-    look_again(agent, vm, &ended, out);
+    if (done->code != 0 || !is_settled_by_reading_back(&ended)) {
+        look_again(agent, vm, &ended, out);
+    }
     agent_reach(agent, vm, out);
 }
 

@@ -50,6 +50,7 @@ struct world {
     uint32_t renews;
     uint32_t heartbeats;
     double metrics[METRIC_KIND_COUNT]; /* newest of VMs and the node */
+    uint32_t lists;
     uint32_t calls_count;
     struct {
         enum hypervisor_call_kind kind;
@@ -69,7 +70,9 @@ static inline void step(struct world *w, const struct agent_event *event);
 
 static inline void perform_call(struct world *w, const struct hypervisor_call *call)
 {
-    if (call->kind != HYPERVISOR_CALL_LIST) {
+    if (call->kind == HYPERVISOR_CALL_LIST) {
+        w->lists++;
+    } else {
         cr_assert_lt(w->calls_count, LOG_MAX);
         w->calls[w->calls_count].kind = call->kind;
         w->calls[w->calls_count].generation = call->order.generation;

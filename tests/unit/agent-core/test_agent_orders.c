@@ -95,6 +95,26 @@ Test(agent_orders, more_vcpus_come_before_a_higher_cap_and_a_lower_cap_before_fe
     end_world(w);
 }
 
+Test(agent_orders, a_cap_that_was_read_back_is_effective_without_a_list)
+{
+    struct world *w = make_running_world();
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 5000);
+    uint32_t lists = w->lists;
+    while (w->lists == lists) {
+        run_until(w, w->now_ms + 10); /* lists come every second, and just did */
+    }
+    lists = w->lists;
+    struct node_message message = make_order(2, "a", RUN_STATE_RUNNING);
+    message.vm_order.cap_pct = 77;
+    send_message(w, &message);
+    run_until(w, w->now_ms + 200);
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CAP), 1);
+    cr_assert_eq(w->lists, lists);
+    cr_assert_not_null(result_of(w, 2, RESULT_STATE_EFFECTIVE));
+    end_world(w);
+}
+
 Test(agent_orders, memory_is_taken_from_one_vm_before_another_gets_it)
 {
     struct world *w = make_running_world();
