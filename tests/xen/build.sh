@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes what the lab boots, in FOLDER: build.sh FOLDER PACKAGE.deb...
-#   xen, vmlinuz, boot.cpio.gz    the hypervisor, dom0's kernel and its first steps
+#   xen, vmlinux, boot.cpio.gz    the hypervisor, dom0's kernel and its first steps
 #   disk.raw                      root of dom0: Debian, Xen's tools, the guests; nothing of Arbiter
 #   ready.qcow2, ready.state      a host that has booted, as QEMU saved it
 #   installed.qcow2, .state       the same with Arbiter's packages: where every lab starts
@@ -47,6 +47,11 @@ if ! made root.stamp "$here/packages.txt"; then
   for package in packages/*.deb; do dpkg -x "$package" unpacked; done
   gunzip -c unpacked/boot/xen-4.17-amd64.gz >xen
   cp unpacked/boot/vmlinuz-* vmlinuz
+  # Unpacked, as it is inside: under emulation that takes longer than all the rest of a guest's start.
+  begin=$(LC_ALL=C grep -obUaP -m1 '\xFD7zXZ\x00' vmlinuz | head -1 | cut -d: -f1)
+  # What follows the stream is no part of it: xz says so, and has written all of the kernel by then.
+  tail -c "+$((begin + 1))" vmlinuz | xz -dc >vmlinux 2>/dev/null || true
+  [[ $(head -c 4 vmlinux) == $'\x7fELF' ]] || { say "no kernel in vmlinuz"; exit 1; }
   done_with root.stamp
 fi
 version=$(cd unpacked/lib/modules && echo *)
@@ -92,7 +97,7 @@ if ! made disk.stamp root.stamp "$here"/dom0/* "$here"/guest/*; then
   find "dom0/lib/modules/$version/kernel" -name '*.ko' | grep -v -E 'xen|bridge/bridge|/stp\.ko|/llc\.ko|virtio|failover|vxlan|udp_tunnel|/sch_|/act_|/cls_|block/loop|veth|nft|nf_|x_tables|nfnetlink|libcrc32c|tun\.ko|dm-|md/|ifb\.ko|ext4|mbcache|jbd2|crc' | xargs rm -f
   depmod -b "$PWD/dom0" "$version"
   pack guest >dom0/lab/guest.cpio.gz
-  cp vmlinuz dom0/lab/vmlinuz
+  cp vmlinuz vmlinux dom0/lab/
   install -m 755 "$here/dom0/lab-command" "$here/dom0/lab-network" dom0/usr/lib/lab/
   install -m 644 "$here"/dom0/*.service dom0/etc/systemd/system/
   printf '%s\n' xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-netback xen-blkback bridge virtio_net loop >dom0/etc/modules-load.d/lab.conf

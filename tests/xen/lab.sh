@@ -23,7 +23,7 @@ lab_lease=15 lab_margin=5 lab_renew=1 # seconds
 lab_begin() {
   cluster_make
   chmod 711 "$dir"
-  for part in xen vmlinuz boot.cpio.gz; do ln -s "$cache/$part" "$dir/$part"; done
+  for part in xen vmlinux boot.cpio.gz; do ln -s "$cache/$part" "$dir/$part"; done
   local try
   for try in 1 2 3 4 5; do
     port_control=$((20000 + RANDOM % 10000))
@@ -43,7 +43,7 @@ lab_images() {
   local common='console=hvc0 quiet'
   image() { # NAME TYPE WORDS [KERNEL]
     printf -- '---\nversion: 1\nimage: %s\nformat: kernel\nkernel: %s\nramdisk: /lab/guest.cpio.gz\nguest_type: %s\ncommand_line: "%s"\n' \
-      "$1" "${4:-/lab/vmlinuz}" "$2" "$common $3"
+      "$1" "${4:-/lab/vmlinux}" "$2" "$common $3"
   }
   image web pv lab.online
   image web-pvh pvh lab.online
@@ -75,6 +75,8 @@ bridge: xenbr0
 addresses: {first: 10.9.0.${n}1, last: 10.9.0.${n}9, prefix: 24, gateway: 10.9.0.$n}
 roles: gateway
 YAML
+  mkdir -p "$root/etc/systemd/system/arbiter-agent.service.d"
+  printf '[Service]\nLimitCORE=infinity\n' >"$root/etc/systemd/system/arbiter-agent.service.d/lab.conf"
   echo "$n" >"$root/etc/lab-number"
   tar -C "$root" --owner=0 --group=0 -cf - etc
   rm -rf "$root"
@@ -88,7 +90,7 @@ lab_host() {
   lab_up[$n]=1
   until_ok 60 on "$n" true 5 || { fail "$name answers"; return 1; }
   lab_config "$n" | in_lab machine_put "$name" || { fail "$name takes its files"; return 1; }
-  on "$n" "date -s @$(date +%s) >/dev/null; /usr/lib/lab/lab-network; systemctl enable -q arbiter-agent; systemctl restart arbiter-agent" 60
+  on "$n" "date -s @$(date +%s) >/dev/null; /usr/lib/lab/lab-network; systemctl daemon-reload; systemctl enable -q arbiter-agent; systemctl restart arbiter-agent" 60
   check "$name runs, and systemd has started its agent" until_ok 60 on "$n" "systemctl is-active arbiter-agent" || return 1
   check "... which is connected ($((SECONDS - since)) s in all)" until_ok 60 node_is "$n" up || return 1
 }

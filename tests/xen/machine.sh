@@ -16,21 +16,21 @@
 machine_cpu=max,-smap,-smep,-la57,-pku
 
 machine_start() {
-  local name=$1 disk=$2 dom0_mib=512
+  local name=$1 disk=$2 dom0_mib=896
   shift 2
   rm -f "$name.monitor" "$name.port" "$name.pid" "$name.segment"
   # The peer's end of the segment may appear later, or never.
   local peer=host-2
   [[ $name == host-2 ]] && peer=host-1
   {
-    exec qemu-system-x86_64 -nodefaults -display none -accel tcg,thread=multi -cpu $machine_cpu -smp 2 -m 2048 \
+    exec qemu-system-x86_64 -nodefaults -display none -accel tcg,thread=multi -cpu $machine_cpu -smp 2 -m 3072 \
       -name "arbiter-lab-$name" -pidfile "$name.pid" -serial stdio -monitor "unix:$name.monitor,server=on,wait=off" \
       -netdev "dgram,id=segment,local.type=unix,local.path=$name.segment,remote.type=unix,remote.path=$peer.segment" \
       -device virtio-net-pci,netdev=segment,romfile=,mac=52:54:00:00:01:01 \
       -netdev user,id=machine,hostfwd=tcp:127.0.0.1:0-:2222,hostfwd=tcp:127.0.0.1:0-:8100 \
       -device virtio-net-pci,netdev=machine,romfile= \
       -drive "if=none,id=root,file=$disk,format=qcow2,cache=unsafe,discard=unmap" -device virtio-blk-pci,drive=root \
-      -kernel xen -initrd "vmlinuz console=hvc0 quiet net.ifnames=0 systemd.show_status=0,boot.cpio.gz" \
+      -kernel xen -initrd "vmlinux console=hvc0 quiet net.ifnames=0 systemd.show_status=0,boot.cpio.gz" \
       -append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mib}M,max:${dom0_mib}M loglvl=warning guest_loglvl=warning" \
       "$@" 2>&1 </dev/null
   } > >(while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "${line%$'\r'}"; done >>"$name.console") &
