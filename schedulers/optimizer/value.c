@@ -211,39 +211,46 @@ static void take(const struct service_value *value, uint32_t n, struct best *bes
     }
 }
 
-/* The peak of a concave piece between two n, climbed from a start. */
+static bool rises(const struct service_value *value, double price, uint32_t n)
+{
+    return net_at(value, price, n + 1) > net_at(value, price, n);
+}
+
+/* The peak of a concave piece, somewhere off a start: in strides that double, then by halves.
+ */
+static uint32_t stride(const struct service_value *value, double price, uint32_t start,
+                       const uint32_t range[2])
+{
+    uint32_t low = range[0];  /* the peak is from here ... */
+    uint32_t high = range[1]; /* ... to here */
+    const bool up = start < high && rises(value, price, start);
+    *(up ? &low : &high) = up ? start + 1 : start;
+    bool striding = true;
+    for (uint32_t step = 1; low < high; step = striding ? 2 * step : step) {
+        const uint32_t width = high - low;
+        const uint32_t reach = step < width ? step : width;
+        const uint32_t middle =
+            striding ? (up ? low + reach - 1 : high - reach) : low + width / 2;
+        const bool rising = rises(value, price, middle);
+        *(rising ? &low : &high) = rising ? middle + 1 : middle;
+        striding = striding && rising == up;
+    }
+    return low;
+}
+
+/* The peak of a concave piece between two n; mostly it is at the start or next to it. */
 static void climb(const struct service_value *value, uint32_t start, const uint32_t range[2],
                   struct best *best)
 {
-    uint32_t n = start;
-    double here = net_at(value, best->price, n);
-    for (uint32_t step = 1; n < range[1];) {
-        const uint32_t next = step < range[1] - n ? n + step : range[1];
-        const double there = net_at(value, best->price, next);
-        if (there > here) {
-            n = next;
-            here = there;
-            step = 2 * step;
-        } else if (step > 1) {
-            step = step / 2;
-        } else {
-            break;
-        }
-    }
-    for (uint32_t step = 1; n > range[0];) {
-        const uint32_t next = step < n - range[0] ? n - step : range[0];
-        const double there = net_at(value, best->price, next);
-        if (there >= here) {
-            n = next;
-            here = there;
-            step = 2 * step;
-        } else if (step > 1) {
-            step = step / 2;
-        } else {
-            break;
-        }
-    }
-    take(value, n, best);
+    const double price = best->price;
+    const double here = net_at(value, price, start);
+    const double next = start < range[1] ? net_at(value, price, start + 1) : -HUGE_VAL;
+    const bool up = next > here;
+    const uint32_t n = up ? start + 1 : start;
+    const bool at_end = n == range[up ? 1 : 0];
+    const double beyond = at_end ? -HUGE_VAL : net_at(value, price, up ? n + 1 : n - 1);
+    const bool is_peak = up ? !(beyond > next) : beyond < here;
+    take(value, is_peak ? n : stride(value, price, n, range), best);
 }
 
 static uint32_t n_of(const struct service_value *value, double r, bool up)
