@@ -156,26 +156,42 @@ static bool bound_part(struct search *search, uint32_t part, double *bound)
     return true;
 }
 
-/* The contender that jumps most between both sides of the price. */
+/*
+ * Those who jump between both sides of the price do so in turn, the widest last, until the node
+ * is full: the one that does not come all the way up is cut where it would stand. At its upper
+ * end a cut would change nothing: equal services jump together, and each could stand a percent
+ * below.
+ */
 static uint32_t choose(const struct search *search, uint32_t *cut)
 {
     const struct contest *contest = search->contest;
-    uint32_t chosen = contest->count;
-    uint32_t widest = 0;
-    uint64_t used = 0;
+    uint64_t left = contest->capacity;
     for (uint32_t i = 0; i < contest->count; i++) {
-        used += search->above[i];
-        if (search->below[i] > search->above[i] &&
-            search->below[i] - search->above[i] > widest) {
-            widest = search->below[i] - search->above[i];
-            chosen = i;
+        left -= search->above[i];
+    }
+    uint32_t done = 0; /* width and index of the newest that came up */
+    uint32_t last = contest->count;
+    for (;;) {
+        uint32_t chosen = contest->count;
+        uint32_t width = UINT32_MAX;
+        for (uint32_t i = 0; i < contest->count; i++) {
+            const uint32_t above = search->above[i];
+            const uint32_t jump = search->below[i] > above ? search->below[i] - above : 0;
+            const bool is_next =
+                jump > done || (jump == done && last != contest->count && i > last);
+            if (jump > 0 && is_next && jump < width) {
+                width = jump;
+                chosen = i;
+            }
         }
+        if (chosen == contest->count || left < width) {
+            *cut = chosen < contest->count ? search->above[chosen] + (uint32_t)left : 0;
+            return chosen;
+        }
+        left -= width;
+        done = width;
+        last = chosen;
     }
-    if (chosen < contest->count) {
-        const uint64_t left = contest->capacity - used;
-        *cut = search->above[chosen] + (left < widest ? (uint32_t)left : widest - 1);
-    }
-    return chosen;
 }
 
 static void push(struct search *search, uint32_t part, uint32_t i, const uint32_t range[2])
