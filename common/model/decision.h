@@ -21,7 +21,8 @@ enum decision_outcome {
     DECISION_OUTCOME_FAILED = 4,
 };
 
-/* One cap moved. A negative step of a service that did not ask for it is a payment. */
+/* One cap moved. A negative step of a service that did not ask for it is a payment; a step from
+ * 0 is the start of a VM whose node was lost. */
 struct cap_change {
     char vm[NAME_SIZE];
     char service[NAME_SIZE];

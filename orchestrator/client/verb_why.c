@@ -42,10 +42,22 @@ static void take_service(void *context, const struct item *item)
     }
 }
 
+/* No cap is ever 0: a VM of the service was started by this decision, its node was lost. */
+static bool is_start(const struct cap_change *cap)
+{
+    return cap->from_pct == 0;
+}
+
 /* A service that did not cause the decision and is in it only paid; a person's order about its
- * VMs is its own. */
+ * VMs is its own, and so are its VMs' starts. */
 static bool only_paid(const struct found *found, const struct decision *decision)
 {
+    for (uint32_t i = 0; i < decision->caps_count; i++) {
+        if (is_start(&decision->caps[i]) &&
+            strcmp(decision->caps[i].service, found->name) == 0) {
+            return false;
+        }
+    }
     return found->is_service && decision->principal[0] == '\0' &&
            strcmp(decision->service, found->name) != 0;
 }
@@ -98,6 +110,11 @@ static void print_caps(const struct decision *decision, bool payments)
         }
         text_format_cpu(cap->from_pct, from);
         text_format_cpu(cap->to_pct, to);
+        if (is_start(cap)) {
+            (void)printf("  %-9s %s: starts with %s cores on %s (%s)\n", "changed", cap->vm, to,
+                         cap->node, reason_word(cap->reason));
+            continue;
+        }
         (void)printf("  %-9s %s: %s > %s cores on %s (%s)\n", payments ? "paid by" : "changed",
                      cap->vm, from, to, cap->node, reason_word(cap->reason));
     }
@@ -111,10 +128,16 @@ static void print_decision(const struct decision *decision)
     if (localtime_r(&seconds, &local) != NULL) {
         (void)strftime(when, sizeof when, "%H:%M:%S", &local);
     }
-    (void)printf("decision d-%llu   %s   %s %s   took %.1f ms   %s\n",
+    const bool by_person = decision->principal[0] != '\0';
+    const bool by_scheduler = !by_person && decision->scheduler[0] != '\0';
+    (void)printf("decision d-%llu   %s   %s%s   took %.1f ms   %s\n",
                  (unsigned long long)decision->id, when,
-                 decision->principal[0] != '\0' ? "by" : "scheduler",
-                 decision->principal[0] != '\0' ? decision->principal : decision->scheduler,
+                 by_person      ? "by "
+                 : by_scheduler ? "scheduler "
+                                : reason_word(decision->reason),
+                 by_person      ? decision->principal
+                 : by_scheduler ? decision->scheduler
+                                : "",
                  decision->took_us / 1000.0, column_outcome_word(decision->outcome));
     (void)printf("  because   %s\n",
                  decision->text[0] != '\0' ? decision->text : reason_word(decision->reason));

@@ -48,7 +48,13 @@ int control_init(struct cluster *cluster)
                           control->problem_services != NULL && control->service_slots != NULL &&
                           control->service_revisions != NULL && control->cap_before != NULL &&
                           control->vms != NULL && control->vm_marks != NULL;
-    return complete ? 0 : -ENOMEM;
+    if (!complete) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < nodes; i++) {
+        control->node_slack[i] = (double)NAN; /* no answer yet */
+    }
+    return 0;
 }
 
 void control_finish(struct cluster *cluster)
@@ -190,6 +196,7 @@ void control_tick(struct cluster *cluster, struct effects *out)
     }
     if (cluster->solve_revision != 0 && cluster->now_ms >= control->solve_until_ms) {
         cluster->solve_revision = 0; /* no answer came */
+        control_loss_close(cluster);
     }
     if (control->wanted && cluster->solve_revision == 0 && cluster_mode(cluster) != MODE_HOLD &&
         effects_room(out, 8)) {
@@ -271,6 +278,7 @@ void control_solved(struct cluster *cluster, const struct cluster_event *event,
         control->next_due_ms = cluster->now_ms; /* proposals came in while this was solved */
     }
     if (event->solved.code != 0) {
+        control_loss_close(cluster);
         if (effects_room(out, 8)) {
             (void)emit_event(cluster, EVENT_KIND_ALARM, REASON_NO_CPU, NULL, NULL, NULL, out,
                              "caps are not decided: %s",

@@ -5,7 +5,10 @@
  *   control.c          when: periods, proposals, one SOLVE at a time
  *   control_view.c     what a scheduler sees of a service
  *   control_problem.c  the cluster as an allocation problem
- *   control_ledger.c   ... and a decision with its reasons; later its outcome
+ *   control_ledger.c   ... and a decision with its reasons
+ *   control_outcome.c  what came out of it
+ *   control_loss.c     a lost node as a decision: its VMs start elsewhere, others make room
+ *   control_room.c     what nodes can spare beside floors
  *   control_candidates.c  what may come after caps: a VM more or less, a move
  *   control_escalate.c    the best of these steps, when it is worth what it costs
  *   metrics.c, measure.c  what is measured
@@ -42,6 +45,18 @@ struct control_vm {
     uint64_t revision;
 };
 
+/* VMs of lost nodes that start elsewhere. The decision about them is stored at once and goes on
+ * with the caps of the next answer to a problem that has them in it. */
+struct control_loss {
+    bool open;             /* waits for that answer */
+    uint64_t asked_for_by; /* revision of the first SOLVE with them; 0: none yet */
+    char node[NAME_SIZE];  /* that was lost, the newest one */
+    uint32_t nodes;        /* lost together */
+    uint32_t restarts;
+    bool grown; /* since it was last stored */
+    struct decision decision;
+};
+
 struct control {
     struct control_service *services; /* by slot */
     struct allocation_problem problem;
@@ -66,6 +81,7 @@ struct control {
     uint64_t escalation_advice; /* hash of the newest advice */
     bool wanted;                /* proposals changed since the last SOLVE */
     uint64_t advice_hash;       /* of the newest advice */
+    struct control_loss loss;
     uint32_t outcome_next;
     struct {
         int64_t at_ms; /* 0: free */
@@ -90,6 +106,32 @@ bool control_view(const struct cluster *cluster, const struct service_record *se
 uint32_t control_node_for(struct cluster *cluster, const char *name);
 void control_problem(struct cluster *cluster, struct effects *out);
 
+/* ---- control_loss.c ---- */
+/* The VM was given a place on another node because its own is lost; cause: how that is known.
+ */
+void control_loss_restart(struct cluster *cluster, struct vm_record *vm,
+                          const struct node_record *lost, enum reason cause,
+                          struct effects *out);
+/* Its VMs were looked at: stores the decision about those that start elsewhere, and asks at
+ * once for the caps with which the others make room. */
+void control_loss_decide(struct cluster *cluster, struct effects *out);
+/* The decision that goes on with this answer; NULL: there is none. Its restarts and the start
+ * of its text stand. */
+struct decision *control_loss_resume(struct cluster *cluster, uint64_t revision);
+/* No caps come: what is stored stands. */
+void control_loss_close(struct cluster *cluster);
+
+/* ---- control_room.c ---- */
+/* Remembers what every node has to spare by this answer. */
+void control_note_room(struct cluster *cluster, const struct allocation_answer *answer);
+/* CPU that no floor on the node needs, in percent of a CPU; negative where floors lack it. */
+double control_room_of(const struct cluster *cluster, const struct node_record *node);
+/* What the floor of its service needs of a VM, in percent of a CPU; 0: not known. */
+uint32_t control_floor_of(const struct cluster *cluster, const struct vm_record *vm);
+/* A VM with this floor was given to the node, until the next answer counts it. */
+void control_take_room(struct cluster *cluster, const struct node_record *node,
+                       uint32_t floor_pct);
+
 /* ---- control_candidates.c ---- */
 /* Lists the steps to be judged together with the problem; none while it is not their time. */
 void control_candidates(struct cluster *cluster);
@@ -109,6 +151,14 @@ void control_name_scheduler(const struct service_record *service, struct decisio
 /* The change as a decision; NULL when it was the same advice as the last one. */
 const struct decision *control_decide(struct cluster *cluster,
                                       const struct cluster_event *event, struct effects *out);
+/* The service as the decision finds it, with the level that is predicted for it (NAN: not yet).
+ * One that is in the decision already gets the prediction. */
+void control_put_level(const struct cluster *cluster, const struct service_record *service,
+                       double predicted, enum reason reason, struct decision *decision);
+
+/* ---- control_outcome.c ---- */
+/* When its effect can be measured, it is added and the decision stored again. */
+void control_remember_outcome(struct cluster *cluster, const struct decision *decision);
 void control_outcomes(struct cluster *cluster, struct effects *out);
 int64_t control_outcomes_deadline_ms(const struct cluster *cluster);
 

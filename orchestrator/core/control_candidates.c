@@ -88,21 +88,10 @@ void control_note_answer(struct cluster *cluster, const struct allocation_answer
         state->spare_since_ms = since(has_vm_to_spare(control, &control->problem_services[i]),
                                       state->spare_since_ms, cluster->now_ms);
     }
-    escalation_slack(&control->problem, answer, control->slack);
-    for (uint32_t slot = 0; slot < cluster->nodes.capacity; slot++) {
-        const uint32_t index = control->node_index[slot];
-        control->node_slack[slot] = index == 0 ? (double)NAN : control->slack[index - 1];
-    }
+    control_note_room(cluster, answer);
 }
 
 /* ---- where to ---- */
-
-static double slack_of(const struct cluster *cluster, const struct node_record *node)
-{
-    const double slack = cluster->control->node_slack[table_slot(&cluster->nodes, node)];
-    /* No VM of the problem is there: all that is not reserved otherwise is to spare. */
-    return isnan(slack) ? (double)plan_node_cpu_pct(node) - node->cpu_pct_reserved : slack;
-}
 
 /* What a VM of this group needs, with the nodes in the plan's memory; vm (may be NULL) is the
  * one that is to move. */
@@ -146,8 +135,8 @@ static struct node_record *roomiest(const struct cluster *cluster,
             (present != NULL && strcmp(present->vm.node, node->spec.node) == 0)) {
             continue;
         }
-        if (slack_of(cluster, node) > need.cpu_pct &&
-            (best == NULL || slack_of(cluster, node) > slack_of(cluster, best))) {
+        if (control_room_of(cluster, node) > need.cpu_pct &&
+            (best == NULL || control_room_of(cluster, node) > control_room_of(cluster, best))) {
             best = node;
         }
     }
@@ -256,7 +245,8 @@ static void propose_move(struct cluster *cluster, uint32_t index, uint32_t v)
     const struct node_record *node =
         roomiest(cluster, service, (uint32_t)(group - service->spec.vms), vm);
     const struct node_record *from = table_find(&cluster->nodes, vm->vm.node);
-    if (node == NULL || from == NULL || slack_of(cluster, node) <= slack_of(cluster, from)) {
+    if (node == NULL || from == NULL ||
+        control_room_of(cluster, node) <= control_room_of(cluster, from)) {
         return;
     }
     struct escalation_candidate *candidate = add_candidate(cluster, ESCALATION_MOVE_VM, index);
@@ -279,7 +269,7 @@ static void propose_moves(struct cluster *cluster, uint32_t index)
         const struct vm_record *b = table_at(&cluster->vms, control->vm_marks[tight].slot);
         const struct node_record *node_a = table_find(&cluster->nodes, a->vm.node);
         const struct node_record *node_b = table_find(&cluster->nodes, b->vm.node);
-        if (slack_of(cluster, node_a) < slack_of(cluster, node_b)) {
+        if (control_room_of(cluster, node_a) < control_room_of(cluster, node_b)) {
             tight = v;
         }
     }

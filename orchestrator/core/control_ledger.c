@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An answer of the optimizer as a decision of the ledger: which caps move and why, what every
- * touched service had and is predicted to get, and who paid. Two periods later the levels that
- * came out are added and the decision is stored again.
+ * touched service had and is predicted to get, and who paid.
  */
 #include <math.h>
 #include <stdio.h>
@@ -147,6 +146,17 @@ static struct service_record *record_of(const struct cluster *cluster, uint32_t 
     return table_at(&cluster->services, cluster->control->service_slots[index]);
 }
 
+/* Where the decision starts this VM; NULL: it does not. */
+static struct cap_change *start_of(struct decision *decision, const char *vm)
+{
+    for (uint32_t i = 0; i < decision->caps_count; i++) {
+        if (decision->caps[i].from_pct == 0 && strcmp(decision->caps[i].vm, vm) == 0) {
+            return &decision->caps[i];
+        }
+    }
+    return NULL;
+}
+
 static void add_caps(const struct cluster *cluster, const struct allocation_answer *answer,
                      const struct moved *moved, struct decision *decision)
 {
@@ -155,8 +165,15 @@ static void add_caps(const struct cluster *cluster, const struct allocation_answ
     for (uint32_t i = 0; i < service->vms_count; i++) {
         const uint32_t v = service->first_vm + i;
         const struct vm_record *vm = table_at(&cluster->vms, control->vm_marks[v].slot);
-        if (answer->caps_pct[v] == control->vms[v].previous_cap_pct ||
-            decision->caps_count == DECISION_CHANGES_MAX) {
+        if (answer->caps_pct[v] == control->vms[v].previous_cap_pct) {
+            continue;
+        }
+        struct cap_change *started = start_of(decision, vm->vm.vm);
+        if (started != NULL) {
+            started->to_pct = answer->caps_pct[v];
+            continue;
+        }
+        if (decision->caps_count == DECISION_CHANGES_MAX) {
             continue;
         }
         struct cap_change *change = &decision->caps[decision->caps_count++];
@@ -169,31 +186,81 @@ static void add_caps(const struct cluster *cluster, const struct allocation_answ
     }
 }
 
+/* NULL: the decision does not touch it. */
+static struct level_change *find_level(struct decision *decision, const char *service)
+{
+    for (uint32_t i = 0; i < decision->levels_count; i++) {
+        if (strcmp(decision->levels[i].service, service) == 0) {
+            return &decision->levels[i];
+        }
+    }
+    return NULL;
+}
+
+/* Its place in the decision; NULL: there are too many. */
+static struct level_change *level_for(struct decision *decision, const char *service)
+{
+    struct level_change *level = find_level(decision, service);
+    if (level != NULL) {
+        return level;
+    }
+    if (decision->levels_count == DECISION_CHANGES_MAX) {
+        return NULL;
+    }
+    level = &decision->levels[decision->levels_count++];
+    *level = (struct level_change){0};
+    return level;
+}
+
+void control_put_level(const struct cluster *cluster, const struct service_record *service,
+                       double predicted, enum reason reason, struct decision *decision)
+{
+    struct level_change *level = level_for(decision, service->spec.service);
+    if (level == NULL) {
+        return;
+    }
+    const bool is_new = level->service[0] == '\0';
+    if (is_new) {
+        *level = (struct level_change){
+            .measured = service->measured,
+            .measured_value = service->measured_value,
+            .target_value = target_of(cluster, service),
+            .load = service->load,
+            .level_before = service->level,
+            .level_after = (double)NAN,
+            .reason = reason,
+        };
+        (void)snprintf(level->service, sizeof level->service, "%s", service->spec.service);
+    }
+    level->level_predicted = predicted;
+}
+
 static void add_level(const struct cluster *cluster, const struct allocation_answer *answer,
                       const struct moved *moved, struct decision *decision)
 {
-    const struct service_record *service = record_of(cluster, moved->service);
-    if (decision->levels_count == DECISION_CHANGES_MAX) {
-        return;
-    }
-    decision->levels[decision->levels_count++] = (struct level_change){
-        .measured = service->measured,
-        .measured_value = service->measured_value,
-        .target_value = target_of(cluster, service),
-        .load = service->load,
-        .level_before = service->level,
-        .level_predicted = answer->services[moved->service].level,
-        .level_after = (double)NAN,
-        .reason = moved->reason,
-    };
-    struct level_change *level = &decision->levels[decision->levels_count - 1];
-    (void)snprintf(level->service, sizeof level->service, "%s", service->spec.service);
+    control_put_level(cluster, record_of(cluster, moved->service),
+                      answer->services[moved->service].level, moved->reason, decision);
 }
 
 static void append(char text[TEXT_SIZE], const char *more)
 {
     const size_t used = strlen(text);
     (void)snprintf(text + used, TEXT_SIZE - used, "%s", more);
+}
+
+static void append_payers(struct decision *decision)
+{
+    char part[NAME_SIZE + 32];
+    const char *separator = ", paid by ";
+    for (uint32_t i = 0; i < decision->levels_count; i++) {
+        const struct level_change *level = &decision->levels[i];
+        if (level->reason == REASON_PAID_FOR_OTHERS || level->reason == REASON_SACRIFICED) {
+            (void)snprintf(part, sizeof part, "%s%s%s", separator, level->service,
+                           level->reason == REASON_SACRIFICED ? " (sacrificed)" : "");
+            append(decision->text, part);
+            separator = ", ";
+        }
+    }
 }
 
 /* "cap shop-web-1 1.0 -> 1.5 on xen1: p95 243 ms of 200 ms, paid by render" */
@@ -216,15 +283,18 @@ static void write_text(const struct cluster *cluster, const struct moved *cause,
     }
     (void)snprintf(part, sizeof part, ": %s", measured);
     append(decision->text, part);
-    const char *separator = ", paid by ";
-    for (uint32_t i = 0; i < decision->levels_count; i++) {
-        const struct level_change *level = &decision->levels[i];
-        if (level->reason == REASON_PAID_FOR_OTHERS || level->reason == REASON_SACRIFICED) {
-            (void)snprintf(part, sizeof part, "%s%s%s", separator, level->service,
-                           level->reason == REASON_SACRIFICED ? " (sacrificed)" : "");
-            append(decision->text, part);
-            separator = ", ";
-        }
+    append_payers(decision);
+}
+
+/* Behind what is said of the starts: "; 4 other caps follow, paid by render" */
+static void write_room_text(uint32_t others, struct decision *decision)
+{
+    char part[64];
+    if (others > 0) {
+        (void)snprintf(part, sizeof part, "; %u other cap%s", others,
+                       others == 1 ? " follows" : "s follow");
+        append(decision->text, part);
+        append_payers(decision);
     }
 }
 
@@ -242,33 +312,40 @@ static uint64_t hash_caps(const struct decision *decision)
     return hash;
 }
 
-static void fill(struct cluster *cluster, const struct allocation_answer *answer,
-                 const struct moved *cause, struct decision *decision)
+/* Caps that move, beside those of VMs that the decision starts. */
+static uint32_t count_changes(const struct cluster *cluster,
+                              const struct allocation_answer *answer, struct decision *decision)
 {
     const struct control *control = cluster->control;
     uint32_t changes = 0;
     for (uint32_t v = 0; v < control->problem.vms_count; v++) {
-        changes += answer->caps_pct[v] != control->vms[v].previous_cap_pct;
+        const struct vm_record *vm = table_at(&cluster->vms, control->vm_marks[v].slot);
+        changes += answer->caps_pct[v] != control->vms[v].previous_cap_pct &&
+                   start_of(decision, vm->vm.vm) == NULL;
     }
-    add_caps(cluster, answer, cause, decision);
-    add_level(cluster, answer, cause, decision);
+    return changes;
+}
+
+/* Caps and levels of all services that the answer touches or the decision has already, the
+ * cause first. */
+static void fill(struct cluster *cluster, const struct allocation_answer *answer,
+                 const struct moved *cause, struct decision *decision)
+{
+    const struct control *control = cluster->control;
+    if (cause->touched) {
+        add_caps(cluster, answer, cause, decision);
+        add_level(cluster, answer, cause, decision);
+    }
     for (uint32_t i = 0; i < control->problem.services_count; i++) {
         const struct moved moved = moved_of(cluster, answer, i);
-        if (moved.touched && i != cause->service) {
+        if (cause->touched && i == cause->service) {
+            continue;
+        }
+        if (moved.touched || find_level(decision, control->problem_services[i].name) != NULL) {
             add_caps(cluster, answer, &moved, decision);
             add_level(cluster, answer, &moved, decision);
         }
     }
-    write_text(cluster, cause, changes, decision);
-}
-
-static void remember_outcome(struct cluster *cluster, const struct decision *decision)
-{
-    struct control *control = cluster->control;
-    const uint32_t at = control->outcome_next;
-    control->outcomes[at].decision = *decision;
-    control->outcomes[at].at_ms = cluster->now_ms + 2 * (int64_t)control_period_ms(cluster);
-    control->outcome_next = (at + 1) % CONTROL_OUTCOMES_MAX;
 }
 
 void control_name_scheduler(const struct service_record *service, struct decision *decision)
@@ -280,12 +357,60 @@ void control_name_scheduler(const struct service_record *service, struct decisio
                    scheduler == NULL ? service->spec.scheduler : scheduler->name);
 }
 
+/* Stored, told, and known to the services that it touches. */
+static void announce(struct cluster *cluster, const struct service_record *service,
+                     const struct decision *decision, struct effects *out)
+{
+    emit_decision(cluster, decision, out);
+    for (uint32_t i = 0; i < decision->levels_count; i++) {
+        struct service_record *touched =
+            table_find(&cluster->services, decision->levels[i].service);
+        if (touched == NULL) {
+            continue;
+        }
+        touched->last_decision = decision->id;
+        if (decision->mode == MODE_ACT) {
+            touched->awaiting_outcome = decision->id;
+            touched->outcome_at_ms = cluster->now_ms + 2 * (int64_t)control_period_ms(cluster);
+        }
+    }
+    emit_event(cluster, EVENT_KIND_DECISION, decision->reason, service, NULL, NULL, out, "%s%s",
+               decision->mode == MODE_ACT ? "" : "advice: ", decision->text)
+        ->decision = decision->id;
+}
+
+static void note_solution(const struct cluster_event *event, struct decision *decision)
+{
+    decision->took_us = event->solved.took_us;
+    decision->value = event->solved.answer->log_sigma;
+    decision->bound = event->solved.answer->upper_bound;
+}
+
+/* The caps that make room for VMs of a lost node join the decision that started these. */
+static const struct decision *decide_room(struct cluster *cluster,
+                                          const struct cluster_event *event,
+                                          const struct moved *cause, struct decision *decision,
+                                          struct effects *out)
+{
+    note_solution(event, decision);
+    fill(cluster, event->solved.answer, cause, decision);
+    const uint32_t changes = count_changes(cluster, event->solved.answer, decision);
+    write_room_text(changes, decision);
+    control_remember_outcome(cluster, decision);
+    announce(cluster, NULL, decision, out);
+    return decision;
+}
+
 const struct decision *control_decide(struct cluster *cluster,
                                       const struct cluster_event *event, struct effects *out)
 {
     struct control *control = cluster->control;
     const struct allocation_answer *answer = event->solved.answer;
     const struct moved cause = find_cause(cluster, answer);
+    struct decision *begun = control_loss_resume(cluster, event->solved.revision);
+    if (begun != NULL) {
+        return decide_room(cluster, event, &cause, begun, out);
+    }
     if (!cause.touched) {
         cluster->decisions_without_change++;
         return NULL;
@@ -296,15 +421,14 @@ const struct decision *control_decide(struct cluster *cluster,
     (void)snprintf(decision->service, sizeof decision->service, "%s", service->spec.service);
     control_name_scheduler(service, decision);
     decision->reason = cause.reason;
-    decision->took_us = event->solved.took_us;
-    decision->value = answer->log_sigma;
-    decision->bound = answer->upper_bound;
+    note_solution(event, decision);
     decision->outcome =
         decision->mode == MODE_ACT ? DECISION_OUTCOME_ORDERED : DECISION_OUTCOME_ADVISED;
     fill(cluster, answer, &cause, decision);
+    write_text(cluster, &cause, count_changes(cluster, answer, decision), decision);
     if (decision->mode == MODE_ACT) {
         control->advice_hash = 0;
-        remember_outcome(cluster, decision);
+        control_remember_outcome(cluster, decision);
     } else {
         const uint64_t hash = hash_caps(decision);
         if (hash == control->advice_hash) {
@@ -314,70 +438,6 @@ const struct decision *control_decide(struct cluster *cluster,
         }
         control->advice_hash = hash;
     }
-    emit_decision(cluster, decision, out);
-    for (uint32_t i = 0; i < decision->levels_count; i++) {
-        struct service_record *touched =
-            table_find(&cluster->services, decision->levels[i].service);
-        touched->last_decision = decision->id;
-        if (decision->mode == MODE_ACT) {
-            touched->awaiting_outcome = decision->id;
-            touched->outcome_at_ms = cluster->now_ms + 2 * (int64_t)control_period_ms(cluster);
-        }
-    }
-    emit_event(cluster, EVENT_KIND_DECISION, decision->reason, service, NULL, NULL, out, "%s%s",
-               decision->mode == MODE_ACT ? "" : "advice: ", decision->text)
-        ->decision = decision->id;
+    announce(cluster, service, decision, out);
     return decision;
-}
-
-/* Every cap is seen effective, or was changed again since. */
-static bool is_applied(const struct cluster *cluster, const struct decision *decision)
-{
-    for (uint32_t i = 0; i < decision->caps_count; i++) {
-        const struct cap_change *change = &decision->caps[i];
-        const struct vm_record *vm = table_find(&cluster->vms, change->vm);
-        if (vm != NULL && vm->vm.cap_pct == change->to_pct &&
-            (!vm->status_known || vm->status.cap_pct != change->to_pct)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void control_outcomes(struct cluster *cluster, struct effects *out)
-{
-    struct control *control = cluster->control;
-    for (uint32_t i = 0; i < CONTROL_OUTCOMES_MAX; i++) {
-        if (control->outcomes[i].at_ms == 0 || control->outcomes[i].at_ms > cluster->now_ms ||
-            !effects_room(out, 8)) {
-            continue;
-        }
-        control->outcomes[i].at_ms = 0;
-        struct decision *decision = &control->outcomes[i].decision;
-        for (uint32_t k = 0; k < decision->levels_count; k++) {
-            struct level_change *level = &decision->levels[k];
-            struct service_record *service = table_find(&cluster->services, level->service);
-            if (service == NULL) {
-                continue;
-            }
-            level->level_after = service->level;
-            if (service->awaiting_outcome == decision->id) {
-                service->awaiting_outcome = 0;
-            }
-        }
-        if (is_applied(cluster, decision)) {
-            decision->outcome = DECISION_OUTCOME_APPLIED;
-        }
-        emit_decision(cluster, decision, out);
-    }
-}
-
-int64_t control_outcomes_deadline_ms(const struct cluster *cluster)
-{
-    int64_t deadline_ms = INT64_MAX;
-    for (uint32_t i = 0; i < CONTROL_OUTCOMES_MAX; i++) {
-        const int64_t at_ms = cluster->control->outcomes[i].at_ms;
-        deadline_ms = at_ms != 0 && at_ms < deadline_ms ? at_ms : deadline_ms;
-    }
-    return deadline_ms;
 }

@@ -179,6 +179,9 @@ void control_problem(struct cluster *cluster, struct effects *out)
                                 ? cluster->revision
                                 : control->newest_solve + 1;
     cluster->solve_revision = control->newest_solve;
+    if (control->loss.open && control->loss.asked_for_by == 0) {
+        control->loss.asked_for_by = control->newest_solve;
+    }
     control->solve_until_ms = cluster->now_ms + ANSWER_MS;
     struct effect *effect = effects_add(out, EFFECT_SOLVE);
     effect->solve.revision = control->newest_solve;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/core/control.h"
 #include "orchestrator/core/plan_scratch.h"
 
 #define WAITING_PER_CALL_MAX 256
@@ -112,6 +113,7 @@ static bool need_of(const struct cluster *cluster, const struct vm_record *vm)
     plan->group_of[0] = index;
     plan->needs[0] = (struct placement_need){
         .cpu_pct = cluster_min_cap_of(cluster, vm),
+        .floor_pct = control_floor_of(cluster, vm),
         .memory_kib = vm->vm.memory_kib,
         .spread_group = group->spread ? index + 1 : 0,
         .closed = plan->closed + (size_t)index * plan->count,
@@ -137,6 +139,9 @@ static struct node_record *find_node(const struct cluster *cluster, const struct
     if (vm->counted.node != 0 && vm->vm.phase != VM_PHASE_WAITING) {
         uint32_t present = plan->index_of_slot[vm->counted.node - 1];
         plan->nodes[present].closed = REASON_IN_USE;
+    }
+    for (uint32_t i = 0; i < plan->count; i++) {
+        plan->nodes[i].slack_pct = (int64_t)control_room_of(cluster, plan_node_at(cluster, i));
     }
     if (plan_choose(plan) > 0) {
         plan_closest(cluster, &plan->needs[0], plan->group_of[0], why);

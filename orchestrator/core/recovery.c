@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/core/control.h"
+
 #define ROUND_MS        1000
 #define BRAKE_WINDOW_MS 600000
 #define BRAKE_DIVISOR   5 /* 20 % of the nodes in one window */
@@ -71,16 +73,6 @@ void recovery_place_anew(struct cluster *cluster, struct vm_record *vm, struct n
     (void)emit_event(cluster, EVENT_KIND_VM_WAITING, why, cluster_service_of(cluster, vm),
                      vm->vm.vm, NULL, out, "vm %s waits: no node can take it (%s)", vm->vm.vm,
                      reason_word(why));
-}
-
-/* Survivors make room, and the newcomers get their share, at once instead of in the next
- * period. */
-static void control_now(struct cluster *cluster)
-{
-    struct service_record *service = NULL;
-    for (uint32_t i = 0; (service = table_next(&cluster->services, &i)) != NULL;) {
-        service->next_control_ms = cluster->now_ms;
-    }
 }
 
 /* ---- a lost node ---- */
@@ -200,16 +192,37 @@ static void restart(struct cluster *cluster, struct vm_record *vm,
     enum reason why = REASON_NONE;
     struct node_record *to = plan_node_for(cluster, vm, &why);
     tell_lost(cluster, vm, node, cause, out);
+    const uint32_t floor_pct = control_floor_of(cluster, vm);
     recovery_place_anew(cluster, vm, to, why, out);
+    if (to != NULL) {
+        control_take_room(cluster, to, floor_pct);
+        control_loss_restart(cluster, vm, node, cause, out);
+    }
 }
 
-/* What held VMs of a lost node, for the one alarm about it. */
+/* What held VMs of a lost node, for the one alarm about it, and those that start elsewhere. */
 struct held {
     uint32_t confirm;
     uint32_t mode;
     uint32_t brake;
-    uint32_t restarted;
+    uint32_t count;
+    uint32_t slots[VMS_PER_NODE_MAX];
+    uint32_t floors_pct[VMS_PER_NODE_MAX];
 };
+
+/* Keeps it for its turn: who needs most comes first, as long as there is a choice of nodes. */
+static void add_restart(const struct cluster *cluster, const struct vm_record *vm,
+                        struct held *held)
+{
+    const uint32_t floor_pct = control_floor_of(cluster, vm);
+    uint32_t at = held->count++;
+    for (; at > 0 && held->floors_pct[at - 1] < floor_pct; at--) {
+        held->slots[at] = held->slots[at - 1];
+        held->floors_pct[at] = held->floors_pct[at - 1];
+    }
+    held->slots[at] = table_slot(&cluster->vms, vm);
+    held->floors_pct[at] = floor_pct;
+}
 
 static void raise_alarm(struct cluster *cluster, struct node_record *node,
                         const struct held *held, struct effects *out)
@@ -268,13 +281,14 @@ static void recover_vm(struct cluster *cluster, struct vm_record *vm, struct nod
         hold(cluster, vm, node, reason, out);
         return;
     }
-    restart(cluster, vm, node, out);
-    held->restarted++;
+    if (held->count < VMS_PER_NODE_MAX) { /* others in the next round */
+        add_restart(cluster, vm, held);
+    }
 }
 
 static void recover_node(struct cluster *cluster, struct node_record *node, struct effects *out)
 {
-    struct held held = {0};
+    struct held held = {.count = 0};
     struct vm_record *vm = NULL;
     for (uint32_t i = 0; (vm = table_next(&cluster->vms, &i)) != NULL;) {
         if (!effects_room(out, ROOM_PER_VM)) {
@@ -285,9 +299,10 @@ static void recover_node(struct cluster *cluster, struct node_record *node, stru
         }
     }
     raise_alarm(cluster, node, &held, out);
-    if (held.restarted > 0) {
-        control_now(cluster);
+    for (uint32_t i = 0; i < held.count && effects_room(out, 2 * ROOM_PER_VM); i++) {
+        restart(cluster, table_at(&cluster->vms, held.slots[i]), node, out);
     }
+    control_loss_decide(cluster, out);
 }
 
 void recovery_node_expired(struct cluster *cluster, struct node_record *node,

@@ -2,6 +2,7 @@
 /* VMs of lost nodes start elsewhere, and never twice. */
 #include <criterion/criterion.h>
 
+#include "orchestrator/core/control.h"
 #include "recovery_bench.h"
 
 Test(recovery, fenced_vm_of_a_dead_node_starts_elsewhere_with_a_new_generation)
@@ -287,7 +288,7 @@ Test(recovery, vm_that_finds_no_node_waits_and_is_placed_when_there_is_room)
     world_free(world);
 }
 
-Test(recovery, survivors_are_controlled_anew_at_once)
+Test(recovery, survivors_are_asked_to_make_room_in_the_step_that_starts_the_vms)
 {
     struct world *world = with_cluster(MODE_ACT, ISOLATION_FENCE, 4);
     start_and_settle(world);
@@ -296,9 +297,17 @@ Test(recovery, survivors_are_controlled_anew_at_once)
     cr_assert_gt(node->vms, 0);
     node_power_off(&world->nodes[0]);
     while (node->state != NODE_STATE_EXPIRED) {
-        service->next_control_ms = INT64_MAX; /* no period of its own comes up */
+        world->cluster->solve_revision = 0;   /* the worker is free ... */
+        service->next_control_ms = INT64_MAX; /* ... and no period of its own comes up */
         world_advance(world);
     }
-    cr_assert_lt(service->next_control_ms, INT64_MAX);
+    cr_expect_neq(world->cluster->solve_revision, 0, "the worker has it");
+    const struct control_loss *loss = &world->cluster->control->loss;
+    cr_expect(loss->open);
+    cr_expect_eq(loss->restarts, 1);
+    cr_expect_eq(loss->asked_for_by, world->cluster->solve_revision);
+    cr_expect_not_null(strstr(loss->decision.text, "node n1 is lost: web-vm-"), "%s",
+                       loss->decision.text);
+    cr_expect_eq(node->vms, 0);
     world_free(world);
 }
