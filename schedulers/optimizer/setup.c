@@ -100,8 +100,8 @@ static void index_vms(struct optimizer *optimizer)
 
 /* ---- one service ---- */
 
-/* The table of a curve, made once for each product a b. */
-static const struct marginal *marginal_of(struct optimizer *optimizer, double ab)
+/* What is known of a curve, once for each product a b. */
+static struct marginal *marginal_of(struct optimizer *optimizer, double ab)
 {
     uint64_t bits = 0;
     memcpy(&bits, &ab, sizeof bits);
@@ -217,6 +217,7 @@ static int set_up(struct optimizer *optimizer, uint32_t index, struct piece *pie
     out->value.curve = given->curve;
     out->value.weight = given->weight;
     out->value.log_weight = log(given->weight);
+    out->value.log_w = log(given->curve.w);
     out->value.fixed = given->model->model == MODEL_KIND_FIXED;
     out->counts = !out->value.fixed;
     out->value.marginal = marginal_of(optimizer, given->curve.a * given->curve.b);
@@ -224,6 +225,7 @@ static int set_up(struct optimizer *optimizer, uint32_t index, struct piece *pie
         return -ENOMEM;
     }
     limit(optimizer, index);
+    out->value.log_unit = log(out->value.unit);
     out->pieces = pieces;
     return 0;
 }
@@ -233,6 +235,9 @@ void optimizer_cut(struct optimizer *optimizer, const struct component *componen
     for (uint32_t i = 0; i < component->services_count; i++) {
         struct optimizer_service *it = &optimizer->services[component->services[i]];
         it->value.pieces = it->pieces;
+        if (component->coupled) {
+            marginal_tabulate(it->value.marginal);
+        }
         it->value.pieces_count = value_cut(&it->value, it->pieces);
         it->value.concave_high = value_is_concave_high(&it->value) &&
                                  levels_vm(optimizer, component->services[i]) == NULL;

@@ -11,6 +11,16 @@ double value_r(const struct service_value *value, uint32_t n)
     return value->base_r + value->unit * n;
 }
 
+/* service_level_log(), with one logarithm: that of w is known. */
+static double log_level(const struct service_value *value, double x)
+{
+    const struct level_curve *curve = &value->curve;
+    const double x_most = SERVICE_LEVEL_X_MAX * curve->b;
+    const double u = curve->a * (curve->b - (x > x_most ? x_most : x));
+    const double s = sqrt(1.0 + u * u);
+    return u < 0.0 ? value->log_w - log(s * (s - u)) : value->log_w + log(1.0 + u / s);
+}
+
 double value_at_r(const struct service_value *value, double r)
 {
     double x = 0.0;
@@ -20,7 +30,7 @@ double value_at_r(const struct service_value *value, double r)
     } else {
         x = model_predict(value->model, r);
     }
-    return value->weight * service_level_log(&value->curve, x);
+    return value->weight * log_level(value, x);
 }
 
 double value_at(const struct service_value *value, uint32_t n)
@@ -51,6 +61,7 @@ static void add_piece(struct cutter *cutter, enum piece_kind kind, double from, 
     *piece =
         (struct piece){.kind = kind, .from = from, .to = to, .alpha = line[0], .beta = line[1]};
     if (kind != PIECE_ENDS) {
+        piece->log_scale = cutter->value->log_weight + log(line[1]);
         piece->slope_from = slope_at(cutter->value, line[0] + line[1] * from, line[1]);
         piece->slope_to =
             isfinite(to) ? slope_at(cutter->value, line[0] + line[1] * to, line[1]) : 0.0;
@@ -154,7 +165,7 @@ bool value_is_concave_high(const struct service_value *value)
 static double piece_r(const struct service_value *value, const struct piece *piece,
                       double log_slope)
 {
-    const double of_g = log_slope - value->log_weight - log(piece->beta);
+    const double of_g = log_slope - piece->log_scale;
     const double t = piece->kind == PIECE_HIGH ? marginal_t_high(value->marginal, of_g)
                                                : marginal_t_low(value->marginal, of_g);
     const double r = (t - piece->alpha) / piece->beta;
@@ -166,7 +177,7 @@ double value_demand(const struct service_value *value, double log_price, double 
     if (!(value->unit > 0.0) || hi <= lo) {
         return lo;
     }
-    const double log_slope = log_price - log(value->unit);
+    const double log_slope = log_price - value->log_unit;
     const double slope = exp(log_slope);
     const double r_lo = value->base_r + value->unit * lo;
     double r = r_lo;

@@ -25,6 +25,7 @@ struct piece {
     double to;
     double alpha; /* t = alpha + beta r */
     double beta;
+    double log_scale;  /* log(weight beta): of slopes over r against G' */
     double slope_from; /* d value / d r at its ends */
     double slope_to;
 };
@@ -34,10 +35,12 @@ struct service_value {
     struct level_curve curve;
     double weight;
     bool fixed; /* its model predicts nothing: t = r / want */
-    const struct marginal *marginal;
+    struct marginal *marginal;
     double log_weight;
+    double log_w; /* of the curve's w */
     double base_r;
     double unit;
+    double log_unit;
     uint32_t lo; /* of n */
     uint32_t hi;
     const struct piece *pieces;
