@@ -57,6 +57,24 @@ struct control_loss {
     struct decision decision;
 };
 
+/* What has to come before a decision's effect can be measured. */
+enum control_wait {
+    CONTROL_WAIT_NONE,   /* caps: two periods will do */
+    CONTROL_WAIT_STARTS, /* every VM that the decision starts serves */
+    CONTROL_WAIT_MOVE,   /* a VM serves from its other node */
+    CONTROL_WAIT_GONE,   /* a VM is no more */
+};
+
+/* A decision whose effect is still to be measured. */
+struct control_outcome {
+    int64_t at_ms; /* next look; 0: free */
+    enum control_wait wait;
+    char vm[NAME_SIZE];   /* MOVE, GONE */
+    char node[NAME_SIZE]; /* MOVE: where to */
+    int64_t give_up_ms;
+    struct decision decision;
+};
+
 struct control {
     struct control_service *services; /* by slot */
     struct allocation_problem problem;
@@ -82,11 +100,7 @@ struct control {
     bool wanted;                /* proposals changed since the last SOLVE */
     uint64_t advice_hash;       /* of the newest advice */
     struct control_loss loss;
-    uint32_t outcome_next;
-    struct {
-        int64_t at_ms; /* 0: free */
-        struct decision decision;
-    } outcomes[CONTROL_OUTCOMES_MAX];
+    struct control_outcome outcomes[CONTROL_OUTCOMES_MAX];
 };
 
 /* ---- control_view.c ---- */
@@ -159,6 +173,9 @@ void control_put_level(const struct cluster *cluster, const struct service_recor
 /* ---- control_outcome.c ---- */
 /* When its effect can be measured, it is added and the decision stored again. */
 void control_remember_outcome(struct cluster *cluster, const struct decision *decision);
+/* The same for one that waits for something else than starts. */
+void control_remember_step(struct cluster *cluster, const struct decision *decision,
+                           enum control_wait wait, const char *vm, const char *node);
 void control_outcomes(struct cluster *cluster, struct effects *out);
 int64_t control_outcomes_deadline_ms(const struct cluster *cluster);
 

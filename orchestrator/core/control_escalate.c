@@ -4,8 +4,8 @@
  * and, in mode act, carried out. One step at a time; the next one is thought of when this one
  * has shown.
  */
-#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "orchestrator/core/control.h"
 #include "orchestrator/core/plan_scratch.h"
@@ -35,7 +35,15 @@ static uint32_t choose(const struct control *control,
     return UINT32_MAX;
 }
 
-static void describe(const struct cluster *cluster, uint32_t index, char out[TEXT_SIZE / 2])
+/* What is done, for the ledger. */
+struct step {
+    char what[TEXT_SIZE / 2];
+    char vm[NAME_SIZE];      /* that moves or goes */
+    char to[NAME_SIZE];      /* node that it moves to */
+    struct vm_record *added; /* NULL: none, or only advice */
+};
+
+static void describe(const struct cluster *cluster, uint32_t index, struct step *step)
 {
     const struct control *control = cluster->control;
     const struct escalation_candidate *candidate = &control->candidates[index];
@@ -46,6 +54,9 @@ static void describe(const struct cluster *cluster, uint32_t index, char out[TEX
             ? NULL
             : table_at(&cluster->vms, control->vm_marks[candidate->vm].slot);
     const char *to = control->nodes[candidate->node].name;
+    char *out = step->what;
+    (void)snprintf(step->vm, sizeof step->vm, "%s", vm == NULL ? "" : vm->vm.vm);
+    (void)snprintf(step->to, sizeof step->to, "%s", to);
     switch (candidate->kind) {
     case ESCALATION_ADD_VM:
         (void)snprintf(out, TEXT_SIZE / 2, "one vm more for %s on %s", service->spec.service,
@@ -66,7 +77,47 @@ static enum reason reason_of(const struct escalation_candidate *candidate)
     return candidate->kind == ESCALATION_REMOVE_VM ? REASON_LEVEL_SPARE : REASON_LEVEL_LOW;
 }
 
-static void write_down(struct cluster *cluster, uint32_t index, const char *what,
+static void remember(struct cluster *cluster, enum escalation_kind kind,
+                     const struct decision *decision, const struct step *step)
+{
+    switch (kind) {
+    case ESCALATION_ADD_VM: control_remember_outcome(cluster, decision); break;
+    case ESCALATION_MOVE_VM:
+        control_remember_step(cluster, decision, CONTROL_WAIT_MOVE, step->vm, step->to);
+        break;
+    case ESCALATION_REMOVE_VM:
+        control_remember_step(cluster, decision, CONTROL_WAIT_GONE, step->vm, "");
+        break;
+    }
+}
+
+/* A start is a step of its cap from 0. */
+static void put_start(const struct vm_record *vm, struct decision *decision)
+{
+    struct cap_change *change = &decision->caps[decision->caps_count++];
+    *change = (struct cap_change){.to_pct = vm->vm.cap_pct, .reason = decision->reason};
+    memcpy(change->vm, vm->vm.vm, sizeof change->vm);
+    memcpy(change->service, vm->vm.service, sizeof change->service);
+    memcpy(change->node, vm->vm.node, sizeof change->node);
+}
+
+static void write_text(const struct escalation_candidate *candidate,
+                       const struct escalation_judgement *judgement, const char *what,
+                       struct decision *decision)
+{
+    if (candidate->kind == ESCALATION_REMOVE_VM) {
+        (void)snprintf(decision->text, sizeof decision->text,
+                       "%s: not needed for five minutes; costs %.3f nats", what,
+                       judgement->gain < 0.0 ? -judgement->gain : 0.0);
+    } else {
+        (void)snprintf(decision->text, sizeof decision->text,
+                       "%s: caps alone do not do; gains %.2f nats for %.2f, %g of weight reach "
+                       "their floor",
+                       what, judgement->gain, candidate->cost, judgement->kept_gain);
+    }
+}
+
+static void write_down(struct cluster *cluster, uint32_t index, const struct step *step,
                        const struct cluster_event *event, struct effects *out)
 {
     const struct escalation_judgement *judgement = &event->solved.judgements[index];
@@ -80,25 +131,19 @@ static void write_down(struct cluster *cluster, uint32_t index, const char *what
     decision->took_us = event->solved.took_us;
     decision->reason = reason_of(candidate);
     decision->outcome = acts ? DECISION_OUTCOME_ORDERED : DECISION_OUTCOME_ADVISED;
-    decision->levels_count = 1;
-    decision->levels[0] = (struct level_change){.measured = service->measured,
-                                                .measured_value = service->measured_value,
-                                                .target_value = (double)NAN,
-                                                .load = service->load,
-                                                .level_before = service->level,
-                                                .level_predicted = judgement->level,
-                                                .level_after = (double)NAN,
-                                                .reason = decision->reason};
-    (void)snprintf(decision->levels[0].service, NAME_SIZE, "%s", service->spec.service);
-    if (candidate->kind == ESCALATION_REMOVE_VM) {
-        (void)snprintf(decision->text, sizeof decision->text,
-                       "%s: not needed for five minutes; costs %.3f nats", what,
-                       judgement->gain < 0.0 ? -judgement->gain : 0.0);
-    } else {
-        (void)snprintf(decision->text, sizeof decision->text,
-                       "%s: caps alone do not do; gains %.2f nats for %.2f, %g of weight reach "
-                       "their floor",
-                       what, judgement->gain, candidate->cost, judgement->kept_gain);
+    control_put_level(cluster, service, judgement->level, decision->reason, decision);
+    write_text(candidate, judgement, step->what, decision);
+    if (step->added != NULL) {
+        put_start(step->added, decision);
+    }
+    struct vm_record *vm =
+        step->added != NULL ? step->added : table_find(&cluster->vms, step->vm);
+    if (acts && vm != NULL) { /* one that never ran is gone at once */
+        vm->decision = decision->id;
+    }
+    if (acts) {
+        remember(cluster, candidate->kind, decision, step);
+        service->awaiting_outcome = decision->id;
     }
     emit_decision(cluster, decision, out);
     service->last_decision = decision->id;
@@ -108,7 +153,8 @@ static void write_down(struct cluster *cluster, uint32_t index, const char *what
 }
 
 /* False: it could not be done, and nothing was changed. */
-static bool carry_out(struct cluster *cluster, uint32_t index, struct effects *out)
+static bool carry_out(struct cluster *cluster, uint32_t index, struct step *step,
+                      struct effects *out)
 {
     struct control *control = cluster->control;
     const struct escalation_candidate *candidate = &control->candidates[index];
@@ -122,10 +168,12 @@ static bool carry_out(struct cluster *cluster, uint32_t index, struct effects *o
     enum reason why = REASON_NONE;
     switch (candidate->kind) {
     case ESCALATION_ADD_VM:
-        return node != NULL &&
-               control_may_add(cluster, service, control->candidate_group[index], node) &&
-               plan_add_vm(cluster, service, control->candidate_group[index], node, out) !=
-                   NULL;
+        if (node != NULL &&
+            control_may_add(cluster, service, control->candidate_group[index], node)) {
+            step->added =
+                plan_add_vm(cluster, service, control->candidate_group[index], node, out);
+        }
+        return step->added != NULL;
     case ESCALATION_MOVE_VM:
         return node != NULL && recovery_move_because(cluster, vm, node, reason_of(candidate),
                                                      &why, out) == REPLY_DONE;
@@ -150,13 +198,13 @@ void control_escalate(struct cluster *cluster, const struct cluster_event *event
     if (best == UINT32_MAX) {
         return;
     }
-    char what[TEXT_SIZE / 2]; /* before anything is changed */
-    describe(cluster, best, what);
+    struct step step = {.added = NULL}; /* described before anything is changed */
+    describe(cluster, best, &step);
     const bool acts = cluster_mode(cluster) == MODE_ACT;
-    const uint64_t hash = orders_mix_text(ORDERS_HASH_START, what);
-    if (acts ? !carry_out(cluster, best, out) : hash == control->escalation_advice) {
+    const uint64_t hash = orders_mix_text(ORDERS_HASH_START, step.what);
+    if (acts ? !carry_out(cluster, best, &step, out) : hash == control->escalation_advice) {
         return; /* it cannot be done, or the same advice was given last time */
     }
     control->escalation_advice = acts ? 0 : hash;
-    write_down(cluster, best, what, event, out);
+    write_down(cluster, best, &step, event, out);
 }

@@ -26,6 +26,9 @@ static struct {
     uint32_t candidates;      /* that were judged with the newest answer */
     struct decision decision; /* newest stored */
     uint32_t decisions;
+    uint64_t watched; /* a decision, as it was stored newest and how often */
+    struct decision watched_decision;
+    uint32_t watched_count;
     char event_text[TEXT_SIZE]; /* newest */
     enum event_kind event_kind;
     uint32_t events;
@@ -160,6 +163,10 @@ static __attribute__((unused)) void bench_absorb(void)
         if (effect->type == EFFECT_PUT_DECISION) {
             bench.decision = *effect->decision;
             bench.decisions++;
+            if (effect->decision->id == bench.watched) {
+                bench.watched_decision = *effect->decision;
+                bench.watched_count++;
+            }
         } else if (effect->type == EFFECT_PUT_EVENT) {
             (void)snprintf(bench.event_text, TEXT_SIZE, "%s", effect->event->text);
             bench.event_kind = effect->event->kind;

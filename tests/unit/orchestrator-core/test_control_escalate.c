@@ -211,3 +211,100 @@ Test(control_escalate, a_symmetric_full_cluster_stays_as_it_is)
     cr_expect_str_eq(vm->vm.node, "xen2");
     bench_finish();
 }
+
+/* It has come up on its node. */
+static void show_running(const char *name)
+{
+    struct vm_record *vm = table_find(&bench.cluster->vms, name);
+    vm->status_known = true;
+    vm->status.state = RUN_STATE_RUNNING;
+    vm->status.generation = vm->vm.generation;
+    vm->status.cap_pct = vm->vm.cap_pct;
+}
+
+static void watch(uint64_t id)
+{
+    bench.watched = id;
+    bench.watched_count = 0;
+}
+
+/* False: in all this time the watched decision was not stored again. */
+static bool is_stored_within(int seconds)
+{
+    const uint32_t before = bench.watched_count;
+    for (int i = 0; i < seconds && bench.watched_count == before; i++) {
+        measure("xen1", "shop-vm-1", 80, 40);
+        measure("xen2", "shop-vm-2", 80, 40);
+        bench_advance(1000);
+    }
+    return bench.watched_count > before;
+}
+
+Test(control_escalate, a_vm_more_gets_an_outcome_when_it_serves_and_the_window_has_passed)
+{
+    (void)crowded(MODE_ACT, 3);
+    for (int i = 0; i < 60 && vms_count("shop") == 1; i++) {
+        run_overloaded(1);
+    }
+    watch(bench.decision.id);
+    cr_assert_eq(bench.decision.caps_count, 1);
+    cr_expect_str_eq(bench.decision.caps[0].vm, "shop-vm-2");
+    cr_expect_eq(bench.decision.caps[0].from_pct, 0);
+    cr_expect_not(is_stored_within(60), "it is not there yet");
+    show_running("shop-vm-2");
+    cr_expect_not(is_stored_within(15), "a window of 5 s and two periods of 5 s");
+    cr_assert(is_stored_within(3));
+    cr_expect_eq(bench.watched_decision.outcome, DECISION_OUTCOME_APPLIED);
+    cr_expect_gt(bench.watched_decision.levels[0].level_after, 0.9);
+    cr_expect_not(is_stored_within(60), "told once");
+    bench_finish();
+}
+
+Test(control_escalate, a_vm_more_that_never_comes_up_has_failed)
+{
+    (void)crowded(MODE_ACT, 3);
+    for (int i = 0; i < 60 && vms_count("shop") == 1; i++) {
+        run_overloaded(1);
+    }
+    watch(bench.decision.id);
+    cr_expect_not(is_stored_within(595));
+    cr_assert(is_stored_within(10));
+    cr_expect_eq(bench.watched_decision.outcome, DECISION_OUTCOME_FAILED);
+    bench_finish();
+}
+
+Test(control_escalate, a_move_gets_an_outcome_when_the_vm_serves_from_its_other_node)
+{
+    struct vm_record *vm = crowd_that_may_move();
+    run_crowd(60);
+    cr_assert_eq(vm->vm.phase, VM_PHASE_MOVING);
+    cr_assert_neq(vm->decision, 0);
+    watch(vm->decision);
+    cr_expect_not(is_stored_within(60), "it is on its way");
+    (void)snprintf(vm->vm.node, NAME_SIZE, "xen2");
+    vm->vm.phase = VM_PHASE_ASSIGNED;
+    cr_assert(is_stored_within(20));
+    cr_expect_eq(bench.watched_decision.outcome, DECISION_OUTCOME_APPLIED);
+    cr_expect_str_eq(bench.watched_decision.service, "shop");
+    bench_finish();
+}
+
+Test(control_escalate, a_vm_less_gets_an_outcome_when_it_is_gone)
+{
+    struct service_record *shop = crowded(MODE_ACT, 3);
+    struct vm_record *vm = bench_vm(shop, "xen2", 2, 100);
+    vm->ordered_generation = 1;
+    shop->spec.vms[0].count.min = 1;
+    for (int i = 0; i < 480 && vm->vm.phase != VM_PHASE_REMOVING; i++) {
+        measure("xen1", "shop-vm-1", 60, 10);
+        measure("xen2", "shop-vm-2", 60, 10);
+        bench_advance(1000);
+    }
+    watch(vm->decision);
+    cr_expect_not(is_stored_within(30), "its node still has it");
+    cluster_vm_gone(bench.cluster, vm, bench.effects);
+    cr_assert(is_stored_within(20));
+    cr_expect_eq(bench.watched_decision.outcome, DECISION_OUTCOME_APPLIED);
+    cr_expect_eq(bench.watched_decision.reason, REASON_LEVEL_SPARE);
+    bench_finish();
+}
