@@ -58,6 +58,7 @@ struct world {
         char address[ADDRESS_SIZE];
         uint64_t generation;
         uint32_t vcpus, cap_pct;
+        uint64_t memory_kib;
         int64_t at_ms;
     } calls[LOG_MAX];
     uint32_t results_count;
@@ -78,6 +79,7 @@ static inline void perform_call(struct world *w, const struct hypervisor_call *c
         w->calls[w->calls_count].generation = call->order.generation;
         w->calls[w->calls_count].vcpus = call->order.vcpus;
         w->calls[w->calls_count].cap_pct = call->order.cap_pct;
+        w->calls[w->calls_count].memory_kib = call->order.memory_kib;
         w->calls[w->calls_count].at_ms = w->now_ms;
         snprintf(w->calls[w->calls_count].vm, NAME_SIZE, "%s", call->order.vm);
         snprintf(w->calls[w->calls_count].address, ADDRESS_SIZE, "%s", call->address);

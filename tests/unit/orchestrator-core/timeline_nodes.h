@@ -69,8 +69,8 @@ static UNUSED void node_send_snapshot(struct world *world, struct test_node *nod
         status->operation_done = vm->done;
         status->busy = vm->effective_at_ms != 0;
         status->cap_pct = vm->order.cap_pct;
-        status->memory_kib = vm->runs ? vm->order.memory_kib : 0;
-        status->memory_kib_accepted = status->memory_kib;
+        status->memory_kib = vm->runs ? vm->memory_kib : 0;
+        status->memory_kib_accepted = vm->runs ? vm->order.memory_kib : 0;
         status->problem = REASON_NONE;
         if (vm->waits) {
             (void)snprintf(status->peer, sizeof status->peer, "%.50s:1", node->name);
@@ -251,6 +251,7 @@ static UNUSED void order_takes_effect(struct world *world, struct test_node *nod
     } else {
         vm->runs = false;
     }
+    vm->memory_kib = order->memory_kib;
     vm->state = order->desired;
     vm->done = order->operation;
     send_result(world, node, order, RESULT_STATE_EFFECTIVE, REASON_NONE);

@@ -29,6 +29,7 @@ struct node_vm {
     enum run_state state;
     uint64_t fenced_operation; /* not started again for this or an older one */
     uint64_t memory;           /* what the guest holds: another number for each start anew */
+    uint64_t memory_kib;       /* of the newest order that took effect */
     bool waits;                /* for its stream */
     bool handed_over;
 };
