@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/io/clock.h"
+#include "common/io/log.h"
 
 enum solver_phase { SOLVER_IDLE, SOLVER_WAITING, SOLVER_SOLVING, SOLVER_FINISHED };
 
@@ -21,6 +22,7 @@ struct solver {
     bool stop;
     bool unwanted; /* the answer to what is under way */
     int event_fd;
+    struct allocation_memory *memory; /* of the thread, from one problem to the next */
     /* the copy of the problem; the thread's while WAITING and SOLVING */
     struct allocation_problem problem;
     struct allocation_node *nodes;
@@ -88,17 +90,23 @@ static int copy_problem(struct solver *solver, const struct allocation_problem *
 
 static void solve(struct solver *solver)
 {
+    struct solved *solved = &solver->solved;
     int64_t before_us = clock_boot_us();
-    memset(&solver->solved.err, 0, sizeof solver->solved.err);
-    solver->solved.code =
-        allocation_solve(&solver->problem, &solver->solved.answer, &solver->solved.err);
-    solver->solved.took_us = (uint32_t)(clock_boot_us() - before_us);
-    struct err unused = {0}; /* caps are decided all the same */
-    bool judged =
-        solver->solved.code == 0 &&
+    memset(&solved->err, 0, sizeof solved->err);
+    memset(&solved->judge_err, 0, sizeof solved->judge_err);
+    solved->code =
+        allocation_solve_again(&solver->problem, solver->memory, &solved->answer, &solved->err);
+    solved->took_us = (uint32_t)(clock_boot_us() - before_us);
+    solved->judge_code = 0;
+    solved->judgements_count = 0;
+    if (solved->code != 0 || solver->candidates_count == 0) {
+        return;
+    }
+    /* Caps are decided whatever comes of this. */
+    solved->judge_code =
         escalation_judge(&solver->problem, solver->candidates, solver->candidates_count,
-                         solver->solved.judgements, &unused) == 0;
-    solver->solved.judgements_count = judged ? solver->candidates_count : 0;
+                         solved->judgements, &solved->judge_err);
+    solved->judgements_count = solved->judge_code == 0 ? solver->candidates_count : 0;
 }
 
 static void *solver_main(void *context)
@@ -130,6 +138,7 @@ struct solver *solver_create(struct err *err)
         (void)err_set(err, -ENOMEM, "no memory for the solver");
         return NULL;
     }
+    solver->memory = allocation_memory_create(); /* without it every problem is solved anew */
     solver->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     (void)pthread_mutex_init(&solver->lock, NULL);
     (void)pthread_cond_init(&solver->wake, NULL);
@@ -140,6 +149,7 @@ struct solver *solver_create(struct err *err)
         if (solver->event_fd >= 0) {
             (void)close(solver->event_fd);
         }
+        allocation_memory_destroy(solver->memory);
         free(solver);
         return NULL;
     }
@@ -160,6 +170,7 @@ void solver_destroy(struct solver *solver)
     (void)pthread_cond_destroy(&solver->wake);
     (void)close(solver->event_fd);
     free_copy(solver);
+    allocation_memory_destroy(solver->memory);
     free(solver);
 }
 
@@ -212,5 +223,9 @@ const struct solved *solver_finished(struct solver *solver)
         solver->phase = SOLVER_IDLE;
     }
     (void)pthread_mutex_unlock(&solver->lock);
+    if (finished && solver->solved.judge_code != 0) {
+        log_line(LOG_LEVEL_WARN, "steps beyond caps are not judged, so none is taken: %s",
+                 solver->solved.judge_err.text);
+    }
     return finished ? &solver->solved : NULL;
 }

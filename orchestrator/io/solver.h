@@ -2,7 +2,8 @@
 /*
  * The worker that solves allocation problems in a thread of its own, so that a long
  * optimization never holds up the loop. One problem at a time; the problem is copied, the
- * answer is the worker's until the next start.
+ * answer is the worker's until the next start. What it learnt of one problem it uses for the
+ * next: only what has changed is solved again.
  */
 #ifndef ORCHESTRATOR_IO_SOLVER_H
 #define ORCHESTRATOR_IO_SOLVER_H
@@ -35,8 +36,10 @@ struct solved {
     uint32_t took_us;
     struct escalation_judgement judgements[ESCALATION_CANDIDATES_MAX];
     uint32_t judgements_count; /* 0 when there were no candidates or they cannot be judged */
+    int judge_code;            /* of escalation_judge(); 0 when there were no candidates */
+    struct err judge_err;
 };
-/* NULL: nothing finished. */
+/* NULL: nothing finished. Logs why steps cannot be judged. */
 const struct solved *solver_finished(struct solver *solver);
 
 #endif

@@ -153,7 +153,7 @@ static int decide(struct world *world, const struct allocation_problem *problem,
 {
     const enum policy policy = world->scenario->policy;
     if (policy == POLICY_OPTIMIZER) {
-        return allocation_solve(problem, &answer->answer, &answer->err);
+        return allocation_solve_again(problem, world->memory, &answer->answer, &answer->err);
     }
     struct policy_truth *truth = calloc(problem->services_count + 1u, sizeof *truth);
     if (truth == NULL) {
@@ -188,12 +188,16 @@ static void solve(struct world *world, const struct effect *effect)
     answer->code = decide(world, problem, answer);
     world->solve_s += cpu_time_s() - before_s;
     world->solves++;
-    struct err unused = {0};
     const uint32_t candidates = effect->solve.candidates_count;
-    const bool judged = answer->code == 0 && world->scenario->policy == POLICY_OPTIMIZER &&
-                        escalation_judge(problem, effect->solve.candidates, candidates,
-                                         answer->judgements, &unused) == 0;
-    answer->judgements_count = judged ? candidates : 0;
+    if (answer->code == 0 && world->scenario->policy == POLICY_OPTIMIZER) {
+        struct err err = {0};
+        answer->judgements_count = candidates;
+        if (escalation_judge(problem, effect->solve.candidates, candidates, answer->judgements,
+                             &err) != 0) {
+            answer->judgements_count = 0;
+            world_fail(world, "steps beyond caps cannot be judged: %s", err.text);
+        }
+    }
     world_add(world, (struct world_item){.at_ms = world->now_ms + world->scenario->solve_ms,
                                          .type = ITEM_SOLVED,
                                          .solved = answer});
@@ -274,6 +278,7 @@ void orchestrator_start(struct world *world)
         world->effects = effects_create();
     }
     world->cluster = cluster_create(&config, &world->err);
+    world->memory = allocation_memory_create();
     if (world->cluster == NULL || world->effects == NULL) {
         world_fail(world, "%s", world->err.text);
         return;
@@ -290,6 +295,8 @@ void orchestrator_start(struct world *world)
 void orchestrator_restart(struct world *world)
 {
     cluster_destroy(world->cluster);
+    allocation_memory_destroy(world->memory);
+    world->memory = NULL;
     world->cluster = NULL;
     orchestrator_start(world);
 }

@@ -442,6 +442,7 @@ void world_destroy(struct world *world)
     }
     agent_effects_destroy(world->agent_effects);
     cluster_destroy(world->cluster);
+    allocation_memory_destroy(world->memory);
     effects_destroy(world->effects);
     free(world);
 }

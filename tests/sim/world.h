@@ -143,6 +143,7 @@ struct world {
     uint32_t items_capacity;
     /* orchestrator */
     struct cluster *cluster;
+    struct allocation_memory *memory; /* of the worker, as long as the process lives */
     struct effects *effects;
     uint64_t epoch;
     uint64_t next_event;
