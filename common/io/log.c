@@ -20,6 +20,8 @@
 
 #define LINE_BYTES 2048
 
+const char *const log_level_words[] = {"error", "warn", "info", "debug", NULL};
+
 /*
  * A log is of the process, like its standard error. Written once by log_init(), before other
  * threads start; the level may change later.
@@ -96,7 +98,6 @@ static void quote(const char *text, char *out, size_t size)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    static const char *const words[] = {"error", "warn", "info", "debug"};
     static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
     int index = (int)level;
@@ -118,7 +119,7 @@ void log_line(enum log_level level, const char *format, ...)
     format_time(time_text);
     quote(text, quoted, sizeof quoted);
     int length = snprintf(line, sizeof line, "time=%s level=%s program=%s msg=%s\n", time_text,
-                          words[index], state.program, quoted);
+                          log_level_words[index], state.program, quoted);
     if (length > 0) {
         size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
         /* One write per line: lines of several threads do not mix. */

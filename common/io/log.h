@@ -13,6 +13,9 @@ enum log_level {
     LOG_LEVEL_DEBUG = 3,
 };
 
+/* By level, ended by NULL. */
+extern const char *const log_level_words[];
+
 void log_init(const char *program, enum log_level level);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

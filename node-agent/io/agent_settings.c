@@ -4,12 +4,11 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/io/file.h"
 #include "common/io/log.h"
-#include "proto/settings.h"
+#include "proto/settings_file.h"
 
 #define CONFIG_BYTES_MAX (64u << 10)
 #define CONFIG_DEFAULT   "/etc/arbiter/agent.yaml"
@@ -18,8 +17,6 @@
 #define FIELD(name) offsetof(struct agent_settings, name)
 #define TEXT_FIELD(name)                                                                       \
     offsetof(struct agent_settings, name), sizeof((struct agent_settings *)0)->name
-
-static const char *const log_words[] = {"error", "warn", "info", "debug", NULL};
 
 static const struct setting table[] = {
     {"node", SETTING_TEXT, TEXT_FIELD(node), 0, 0, NULL,
@@ -59,7 +56,8 @@ static const struct setting table[] = {
     {"images", SETTING_SIZE, FIELD(images_kib), 0, 0, 0, NULL, "fetched images kept at most"},
     {"sample", SETTING_DURATION, FIELD(sample_ms), 0, 100, 60000, NULL,
      "how often the hypervisor is read"},
-    {"log", SETTING_WORD, FIELD(log_level), 0, 0, 3, log_words, "error, warn, info or debug"},
+    {"log", SETTING_WORD, FIELD(log_level), 0, 0, 3, log_level_words,
+     "error, warn, info or debug"},
 };
 #define TABLE_COUNT (sizeof table / sizeof *table)
 
@@ -75,32 +73,6 @@ static void set_defaults(struct agent_settings *settings)
     (void)snprintf(settings->server_key, PATH_SIZE, "/etc/arbiter/arbiterd.pub");
     (void)snprintf(settings->state, PATH_SIZE, "/var/lib/arbiter-agent");
     (void)snprintf(settings->haproxy, PATH_SIZE, "/usr/sbin/haproxy");
-}
-
-static int read_file(struct agent_settings *settings, const char *path, bool required)
-{
-    struct err err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    int rc = file_read(path, CONFIG_BYTES_MAX, &text, &size, &err);
-    if (rc == -ENOENT && !required) {
-        return 0;
-    }
-    if (rc != 0) {
-        (void)fprintf(stderr, "arbiter-agent: error: %s\n", err.text);
-        return -EINVAL;
-    }
-    struct text_mistakes *mistakes = calloc(1, sizeof *mistakes);
-    rc = mistakes == NULL ? -ENOMEM
-                          : settings_read(text, size, table, TABLE_COUNT, settings, mistakes);
-    for (size_t i = 0; mistakes != NULL && i < mistakes->count && i < TEXT_MISTAKES_MAX; i++) {
-        const struct text_mistake *mistake = &mistakes->items[i];
-        (void)fprintf(stderr, "%s:%d:%d: %s: %s\n", path, mistake->line, mistake->column,
-                      mistake->path, mistake->text);
-    }
-    free(mistakes);
-    free(text);
-    return rc == 0 ? 0 : -EINVAL;
 }
 
 enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_FLAG };
@@ -223,8 +195,14 @@ int agent_settings_read(struct agent_settings *settings, int argc, char **argv)
     if (read_command_line(&line, argc, argv) != 0) {
         return -EINVAL;
     }
+    const struct settings_file file = {.program = "arbiter-agent",
+                                       .table = table,
+                                       .table_count = TABLE_COUNT,
+                                       .target = settings,
+                                       .bytes_max = CONFIG_BYTES_MAX,
+                                       .read = file_read};
     const char *path = line.config != NULL ? line.config : CONFIG_DEFAULT;
-    if (read_file(settings, path, line.config != NULL) != 0 ||
+    if (settings_file_read(&file, path, line.config != NULL) != 0 ||
         apply_flags(settings, &line) != 0) {
         return -EINVAL;
     }

@@ -2,16 +2,14 @@
 #include "orchestrator/io/settings.h"
 
 #include <argp.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "orchestrator/io/metrics_http.h"
-#include "proto/settings.h"
+#include "proto/settings_file.h"
 
 #define CONFIG_BYTES_MAX (256u << 10)
 #define SETS_MAX         64
@@ -20,7 +18,6 @@
 #define TEXT_FIELD(name)                                                                       \
     offsetof(struct daemon_settings, name), sizeof((struct daemon_settings *)0)->name
 
-static const char *const log_words[] = {"error", "warn", "info", "debug", NULL};
 static const char *const mode_words[] = {"advise", "act", "hold", NULL};
 
 static const struct setting table[] = {
@@ -65,7 +62,8 @@ static const struct setting table[] = {
      "nodes at most"},
     {"limits.metrics", SETTING_COUNT, FIELD(loop.cluster.metrics_max), 0, 1, 10000000, NULL,
      "subjects with metrics at most"},
-    {"log", SETTING_WORD, FIELD(log_level), 0, 0, 3, log_words, "error, warn, info or debug"},
+    {"log", SETTING_WORD, FIELD(log_level), 0, 0, 3, log_level_words,
+     "error, warn, info or debug"},
 };
 #define TABLE_COUNT (sizeof table / sizeof *table)
 
@@ -97,58 +95,6 @@ static void set_defaults(struct daemon_settings *settings)
         .control_period_ms = 5000,
     };
     settings->log_level = LOG_LEVEL_INFO;
-}
-
-static int read_file(struct daemon_settings *settings, const char *path, bool required)
-{
-    struct err err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    int rc = file_read(path, CONFIG_BYTES_MAX, &text, &size, &err);
-    if (rc == -ENOENT && !required) {
-        return 0;
-    }
-    if (rc != 0) {
-        (void)fprintf(stderr, "arbiterd: error: %s\n", err.text);
-        return -EINVAL;
-    }
-    struct text_mistakes *mistakes = calloc(1, sizeof *mistakes);
-    rc = mistakes == NULL ? -ENOMEM
-                          : settings_read(text, size, table, TABLE_COUNT, settings, mistakes);
-    for (size_t i = 0; mistakes != NULL && i < mistakes->count && i < TEXT_MISTAKES_MAX; i++) {
-        const struct text_mistake *mistake = &mistakes->items[i];
-        (void)fprintf(stderr, "%s:%d:%d: %s: %s\n", path, mistake->line, mistake->column,
-                      mistake->path, mistake->text);
-    }
-    free(mistakes);
-    free(text);
-    return rc == 0 ? 0 : -EINVAL;
-}
-
-static int is_yaml(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 5 && strcmp(entry->d_name + length - 5, ".yaml") == 0;
-}
-
-/* FILE.d/NAME.yaml, in the order of their names. */
-static int read_drop_ins(struct daemon_settings *settings, const char *path)
-{
-    char folder[PATH_SIZE];
-    (void)snprintf(folder, sizeof folder, "%.250s.d", path);
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_yaml, alphasort);
-    int rc = 0;
-    for (int i = 0; i < count; i++) {
-        char file[PATH_SIZE * 3];
-        (void)snprintf(file, sizeof file, "%s/%s", folder, entries[i]->d_name);
-        if (read_file(settings, file, true) != 0) {
-            rc = -EINVAL;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return rc;
 }
 
 enum { OPTION_CHECK = 256, OPTION_PRINT };
@@ -227,8 +173,14 @@ int daemon_settings_read(struct daemon_settings *settings, int argc, char **argv
     }
     set_defaults(settings);
     const char *path = line.config != NULL ? line.config : "/etc/arbiter/arbiterd.yaml";
-    int file_rc = read_file(settings, path, line.config != NULL);
-    int drop_rc = read_drop_ins(settings, path);
+    const struct settings_file file = {.program = "arbiterd",
+                                       .table = table,
+                                       .table_count = TABLE_COUNT,
+                                       .target = settings,
+                                       .bytes_max = CONFIG_BYTES_MAX,
+                                       .read = file_read};
+    int file_rc = settings_file_read(&file, path, line.config != NULL);
+    int drop_rc = settings_file_read_drop_ins(&file, path);
     int set_rc = apply_sets(settings, &line);
     if (file_rc != 0 || drop_rc != 0 || set_rc != 0) {
         return -EINVAL;
