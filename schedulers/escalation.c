@@ -20,10 +20,12 @@ struct trial {
     struct allocation_vm *vms;
     struct proposal free_model; /* of the service that gets a VM more */
     struct allocation_answer answer;
+    struct allocation_memory *memory; /* of the optimum without any step */
 };
 
 static void trial_finish(struct trial *trial)
 {
+    allocation_memory_destroy(trial->memory);
     free(trial->services);
     free(trial->vms);
     free(trial->answer.services);
@@ -39,8 +41,9 @@ static int trial_init(struct trial *trial, const struct allocation_problem *prob
     trial->vms = calloc(vms, sizeof *trial->vms);
     trial->answer.services = calloc(services + 1, sizeof *trial->answer.services);
     trial->answer.caps_pct = calloc(vms, sizeof *trial->answer.caps_pct);
-    if (trial->services == NULL || trial->vms == NULL || trial->answer.services == NULL ||
-        trial->answer.caps_pct == NULL) {
+    trial->memory = allocation_memory_create();
+    if (trial->memory == NULL || trial->services == NULL || trial->vms == NULL ||
+        trial->answer.services == NULL || trial->answer.caps_pct == NULL) {
         trial_finish(trial);
         return -ENOMEM;
     }
@@ -174,6 +177,17 @@ static bool is_worthwhile(const struct escalation_candidate *candidate,
     return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > candidate->cost;
 }
 
+/* A move leaves the shape of the problem as it is: only the parts around two nodes are solved
+ * anew. */
+static int solve_with(struct trial *trial, const struct escalation_candidate *candidate,
+                      struct err *err)
+{
+    carry_out(trial, candidate);
+    return candidate->kind == ESCALATION_MOVE_VM
+               ? allocation_solve_again(&trial->problem, trial->memory, &trial->answer, err)
+               : allocation_solve(&trial->problem, &trial->answer, err);
+}
+
 int escalation_judge(const struct allocation_problem *problem,
                      const struct escalation_candidate *candidates, uint32_t count,
                      struct escalation_judgement *out, struct err *err)
@@ -188,14 +202,15 @@ int escalation_judge(const struct allocation_problem *problem,
         return err_set(err, -ENOMEM, "no memory to judge steps");
     }
     trial_reset(&trial, problem);
-    int rc = count == 0 ? 0 : allocation_solve(&trial.problem, &trial.answer, err);
+    int rc = count == 0
+                 ? 0
+                 : allocation_solve_again(&trial.problem, trial.memory, &trial.answer, err);
     const double kept_before = rc == 0 && count > 0 ? weight_at_floor(&trial) : 0.0;
     const double value_before = trial.answer.log_sigma;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         trial_reset(&trial, problem);
-        carry_out(&trial, &candidates[i]);
         out[i] = (struct escalation_judgement){0};
-        rc = allocation_solve(&trial.problem, &trial.answer, err);
+        rc = solve_with(&trial, &candidates[i], err);
         if (rc == -ENOSPC) { /* the minimum caps of the target do not fit: no step */
             rc = 0;
             continue;

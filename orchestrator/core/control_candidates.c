@@ -30,6 +30,7 @@
 #define MOVE_LIVE_MS     2000
 #define MOVE_SAFETY      1.5
 #define ADD_COST         0.05 /* nats per weight: memory and a start */
+#define MOVE_COST        0.02 /* nats per weight, at least: as the dead band of caps */
 #define REMOVE_LOSS      0.02 /* nats per weight */
 #define SERVICES_A_ROUND 2
 
@@ -228,9 +229,11 @@ static double cost_of_move(const struct cluster *cluster, uint32_t service,
     const struct service_record *record =
         table_at(&cluster->services, cluster->control->service_slots[service]);
     const bool live = from != NULL && live_can_begin(cluster, vm, from, to);
-    return MOVE_SAFETY * escalation_cost(cluster->control->problem_services[service].weight,
-                                         record->level, live ? MOVE_LIVE_MS : MOVE_RESTART_MS,
-                                         HORIZON_MS);
+    const double weight = cluster->control->problem_services[service].weight;
+    const double cost =
+        MOVE_SAFETY * escalation_cost(weight, record->level,
+                                      live ? MOVE_LIVE_MS : MOVE_RESTART_MS, HORIZON_MS);
+    return fmax(cost, MOVE_COST * weight);
 }
 
 static void propose_move(struct cluster *cluster, uint32_t index, uint32_t v)

@@ -163,3 +163,55 @@ Test(escalation, a_longer_disturbance_of_a_weightier_service_costs_more)
     cr_assert_eq(escalation_cost(1.0, 0.001, 1000, 600000), 0.0);
     cr_assert_eq(escalation_cost(1.0, (double)NAN, 1000, 600000), 0.0);
 }
+
+/* Random services on six nodes; each fifth has two VMs. */
+static void random_cluster(struct rng *rng)
+{
+    start();
+    for (int j = 0; j < 6; j++) {
+        add_node(200 + (uint32_t)rng_below(rng, 200));
+    }
+    for (uint32_t i = 0; i < 18; i++) {
+        const bool two = i % 5 == 0;
+        const uint32_t node = (uint32_t)rng_below(rng, 6);
+        add_service(two ? COUPLING_SUM : COUPLING_SINGLE, 1.0 + (double)rng_below(rng, 3),
+                    reciprocal(30 + (double)rng_below(rng, 80)));
+        add_vm(node, 5, 200, 0);
+        if (two) {
+            add_vm((node + 1) % 6, 5, 200, 0);
+        }
+    }
+}
+
+Test(escalation, a_step_is_judged_the_same_whatever_stands_beside_it)
+{
+    struct rng rng;
+    rng_init(&rng, 3);
+    for (int round = 0; round < 100; round++) {
+        random_cluster(&rng);
+        struct escalation_candidate candidates[ESCALATION_CANDIDATES_MAX];
+        struct escalation_judgement together[ESCALATION_CANDIDATES_MAX];
+        for (uint32_t i = 0; i < ESCALATION_CANDIDATES_MAX; i++) {
+            const uint32_t service = (uint32_t)rng_below(&rng, 18);
+            candidates[i] = (struct escalation_candidate){
+                .kind = i % 4 == 3 ? ESCALATION_ADD_VM : ESCALATION_MOVE_VM,
+                .service = service,
+                .vm = t.services[service].first_vm,
+                .node = (uint32_t)rng_below(&rng, 6),
+                .min_cap_pct = 5,
+                .max_cap_pct = 200,
+                .cost = 0.1};
+        }
+        struct err err = {0};
+        cr_assert_eq(
+            escalation_judge(&t.problem, candidates, ESCALATION_CANDIDATES_MAX, together, &err),
+            0);
+        for (uint32_t i = 0; i < ESCALATION_CANDIDATES_MAX; i++) {
+            const struct escalation_judgement alone = judge(candidates[i]);
+            cr_expect_float_eq(alone.gain, together[i].gain, 1e-3, "round %d: %g, %g", round,
+                               alone.gain, together[i].gain);
+            cr_expect_float_eq(alone.kept_gain, together[i].kept_gain, 1e-9);
+            cr_expect_eq(alone.worthwhile, together[i].worthwhile);
+        }
+    }
+}
