@@ -94,22 +94,23 @@ uint32_t net_best(const struct optimizer *optimizer, uint32_t service, double pr
     return net_above > net_below ? above : below;
 }
 
-double net_demand(const struct optimizer *optimizer, uint32_t service, double log_price)
+double net_demand(const struct optimizer *optimizer, uint32_t service, double log_price,
+                  const uint32_t range[2])
 {
     const struct optimizer_service *it = &optimizer->services[service];
     const uint32_t bend = bend_of(optimizer, it);
     if (bend == 0) {
-        return value_demand(&it->value, log_price, it->least, it->most);
+        return value_demand(&it->value, log_price, range[0], range[1]);
     }
     const double price = exp(log_price);
     const double step = optimizer->problem->switching_cost * it->vms_count;
-    const double above = value_demand(&it->value, log(price + step), it->least, it->most);
+    const double above = value_demand(&it->value, log(price + step), range[0], range[1]);
     if (above >= bend) {
         return above;
     }
     if (price <= step) {
-        return bend > it->most ? it->most : bend < it->least ? it->least : bend;
+        return bend > range[1] ? range[1] : bend < range[0] ? range[0] : bend;
     }
-    const double below = value_demand(&it->value, log(price - step), it->least, it->most);
+    const double below = value_demand(&it->value, log(price - step), range[0], range[1]);
     return below <= bend ? below : bend;
 }

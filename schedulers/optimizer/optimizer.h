@@ -10,7 +10,7 @@
  *   exact             small components: dynamic program and enumeration
  *   single            one node whose services have one VM each; by way of:
  *   waterfill         equal marginal values, exactly, in whole percents
- *   branch            values that are not concave: branch and bound
+ *   branch, search    values that are not concave: branch and bound
  *   coupled           nodes that services couple; by way of:
  *   prices            prices at which all demands meet
  *   rounding, flow    whole percents, floors first
@@ -125,7 +125,8 @@ double net_value(const struct optimizer *optimizer, uint32_t service, uint32_t n
 /* As value_best() and value_demand(). */
 uint32_t net_best(const struct optimizer *optimizer, uint32_t service, double price,
                   const uint32_t range[2]);
-double net_demand(const struct optimizer *optimizer, uint32_t service, double log_price);
+double net_demand(const struct optimizer *optimizer, uint32_t service, double log_price,
+                  const uint32_t range[2]);
 /* Of any service at the caps that it has. */
 double net_now(const struct optimizer *optimizer, uint32_t service);
 /* Change of |cap - previous| when a VM goes up from this cap by a percent: -1, 0 or 1. */

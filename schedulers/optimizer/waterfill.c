@@ -20,7 +20,9 @@ static double demand_at(const struct optimizer *optimizer, const struct contest 
 {
     double sum = 0.0;
     for (uint32_t i = 0; i < contest->count; i++) {
-        sum += net_demand(optimizer, contest->all[i].service, log_price);
+        const struct contender *it = &contest->all[i];
+        const uint32_t range[2] = {it->least, it->most};
+        sum += net_demand(optimizer, it->service, log_price, range);
     }
     return sum - contest->capacity;
 }
@@ -160,7 +162,8 @@ void waterfill_solve(const struct optimizer *optimizer, struct contest *contest)
     uint64_t used = 0;
     for (uint32_t i = 0; i < contest->count; i++) {
         struct contender *it = &contest->all[i];
-        const double n = net_demand(optimizer, it->service, log_price);
+        const uint32_t range[2] = {it->least, it->most};
+        const double n = net_demand(optimizer, it->service, log_price, range);
         it->n = n <= it->least ? it->least : n >= it->most ? it->most : (uint32_t)n;
         refresh(optimizer, it);
         used += it->n;
