@@ -248,6 +248,7 @@ static int solve(struct optimizer *optimizer, struct allocation_memory *memory, 
         optimizer->nodes[j].price = memory->prices[j];
     }
     optimizer->last_caps = memory->caps;
+    optimizer->memory = memory;
     for (uint32_t c = 0; rc == 0 && c < optimizer->components_count; c++) {
         const struct component *component = &optimizer->components[c];
         if (memory_knows(memory, component)) {

@@ -21,6 +21,29 @@ struct view {
     bool floor;   /* it must hold its floor */
 };
 
+/* Whether the value is concave wherever the service may be, so that no n is better than one
+ * that is better than both beside it. */
+static bool is_concave(const struct optimizer_service *it, const struct view *view)
+{
+    return view->counts && view->floor && it->value.concave_high &&
+           it->need_r < it->ceiling_r - VALUE_TOLERANCE;
+}
+
+/* Whether n is the best where a percent more costs price[1] and one less saves price[0]; value
+ * out. */
+static bool is_peak(const struct optimizer_service *it, uint32_t n, uint32_t least,
+                    const double price[2], double *value)
+{
+    if (n < least || n > it->value.hi || !(it->value.unit > 0.0)) {
+        return false;
+    }
+    *value = value_at(&it->value, n);
+    if (n < it->value.hi && value_at(&it->value, n + 1) - *value > price[1]) {
+        return false;
+    }
+    return n == least || *value - value_at(&it->value, n - 1) >= price[0];
+}
+
 static double gang_best(const struct optimizer *optimizer, uint32_t service,
                         const struct view *view)
 {
@@ -34,6 +57,11 @@ static double gang_best(const struct optimizer *optimizer, uint32_t service,
     const uint32_t least = view->floor ? it->floor_n : it->value.lo;
     if (!counts) {
         return -price * least;
+    }
+    double value = 0.0;
+    if (is_concave(it, view) &&
+        is_peak(it, it->n, least, (const double[]){price, price}, &value)) {
+        return value - price * it->n;
     }
     const uint32_t n = value_best(&it->value, price, least, it->value.hi);
     return value_at(&it->value, n) - price * n;
@@ -104,6 +132,35 @@ static double best_on(const struct optimizer_service *it, double price, double f
     return value_at(&fine, n) - price * value_r(&fine, n) + price * fine.unit;
 }
 
+/* The net value of a sum with the n that it has, if no other n is better. */
+static bool is_sum_peak(const struct optimizer_service *it, const struct stretch *stretches,
+                        uint32_t count, const double start[2], double *net)
+{
+    const double unit = it->value.unit;
+    const uint32_t least = it->floor_n;
+    double left = it->n * unit - (start[0] - it->value.base_r); /* of r beyond the least */
+    double cost = start[1];
+    double price[2] = {0.0, HUGE_VAL};
+    uint32_t k = 0;
+    for (; k < count && left > stretches[k].r + VALUE_TOLERANCE; k++) {
+        cost += stretches[k].price * stretches[k].r;
+        left -= stretches[k].r;
+    }
+    if (k == count || left < 0.0) {
+        return false;
+    }
+    cost += stretches[k].price * left;
+    const bool whole = left >= stretches[k].r - VALUE_TOLERANCE;
+    const bool none = left <= VALUE_TOLERANCE;
+    price[1] = !whole ? stretches[k].price : k + 1 < count ? stretches[k + 1].price : HUGE_VAL;
+    price[0] = !none ? stretches[k].price : k > 0 ? stretches[k - 1].price : -HUGE_VAL;
+    double value = 0.0;
+    const bool peak =
+        is_peak(it, it->n, least, (const double[]){unit * price[0], unit * price[1]}, &value);
+    *net = value - cost;
+    return peak;
+}
+
 static double sum_best(const struct optimizer *optimizer, uint32_t service,
                        const struct view *view)
 {
@@ -112,6 +169,11 @@ static double sum_best(const struct optimizer *optimizer, uint32_t service,
     struct stretch stretches[STRETCHES_MOST];
     double start[2];
     const uint32_t count = collect_stretches(optimizer, it, view->scale, stretches, start);
+    double peak = 0.0;
+    if (it->equal_speed && is_concave(it, view) &&
+        is_sum_peak(it, stretches, count, start, &peak)) {
+        return peak;
+    }
     double r = start[0];
     double cost = start[1];
     const double need = view->floor && it->need_r > r ? it->need_r - VALUE_TOLERANCE : r;
@@ -245,7 +307,8 @@ double bound_of(struct optimizer *optimizer, const struct component *component)
     double reached = 0.0;
     bool rest = false;
     double bound = dual_of(optimizer, component, &reached, &rest);
-    if (component->coupled && bound - reached > WIDE * component->nodes_count) {
+    if (component->coupled && optimizer->problem->objective == ALLOCATION_FLOORS &&
+        bound - reached > WIDE * component->nodes_count) {
         level_prices(optimizer, component, bound);
         bound = dual_of(optimizer, component, &reached, &rest);
     }

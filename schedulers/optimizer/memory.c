@@ -2,10 +2,13 @@
 #include "schedulers/optimizer/memory.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t mix(uint64_t hash, uint64_t value)
+#include "schedulers/optimizer/prices.h"
+
+uint64_t memory_mix(uint64_t hash, uint64_t value)
 {
     hash ^= value + 0x9E3779B97F4A7C15u + (hash << 6) + (hash >> 2);
     hash ^= hash >> 30;
@@ -13,22 +16,24 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ (hash >> 27);
 }
 
-static uint64_t mix_double(uint64_t hash, double value)
+uint64_t memory_mix_double(uint64_t hash, double value)
 {
     uint64_t bits = 0;
     memcpy(&bits, &value, sizeof bits);
-    return mix(hash, bits);
+    return memory_mix(hash, bits);
 }
 
 static uint64_t print_model(uint64_t hash, const struct proposal *model)
 {
-    hash = mix(hash, (uint64_t)model->model << 32 | model->want_pct);
+    hash = memory_mix(hash, (uint64_t)model->model << 32 | model->want_pct);
     switch (model->model) {
-    case MODEL_KIND_RECIPROCAL: return mix_double(hash, model->demand_pct);
-    case MODEL_KIND_PS: return mix_double(mix_double(hash, model->a_pct), model->b_pct);
+    case MODEL_KIND_RECIPROCAL: return memory_mix_double(hash, model->demand_pct);
+    case MODEL_KIND_PS:
+        return memory_mix_double(memory_mix_double(hash, model->a_pct), model->b_pct);
     case MODEL_KIND_TABLE:
         for (uint32_t i = 0; i < model->points_count; i++) {
-            hash = mix_double(mix(hash, model->points[i].cap_pct), model->points[i].x);
+            hash = memory_mix_double(memory_mix(hash, model->points[i].cap_pct),
+                                     model->points[i].x);
         }
         return hash;
     case MODEL_KIND_FIXED:
@@ -40,15 +45,15 @@ static uint64_t print_model(uint64_t hash, const struct proposal *model)
 static uint64_t print_vm(uint64_t hash, const struct allocation_problem *problem,
                          const struct allocation_vm *vm)
 {
-    hash = mix(hash, (uint64_t)vm->node << 32 | (vm->fixed ? 1u : 0u));
-    hash = mix(hash, (uint64_t)vm->min_cap_pct << 32 | vm->max_cap_pct);
+    hash = memory_mix(hash, (uint64_t)vm->node << 32 | (vm->fixed ? 1u : 0u));
+    hash = memory_mix(hash, (uint64_t)vm->min_cap_pct << 32 | vm->max_cap_pct);
     if (vm->fixed || problem->switching_cost > 0.0 || problem->dead_band > 0.0) {
-        hash = mix(hash, vm->previous_cap_pct);
+        hash = memory_mix(hash, vm->previous_cap_pct);
     }
-    hash = mix(hash, vm->memory_kib);
+    hash = memory_mix(hash, vm->memory_kib);
     for (uint32_t i = 0; i < vm->levels_count; i++) {
-        hash = mix(hash, (uint64_t)vm->levels[i].cap_pct << 32 | vm->levels[i].vcpus);
-        hash = mix(hash, vm->levels[i].memory_kib);
+        hash = memory_mix(hash, (uint64_t)vm->levels[i].cap_pct << 32 | vm->levels[i].vcpus);
+        hash = memory_mix(hash, vm->levels[i].memory_kib);
     }
     return hash;
 }
@@ -58,7 +63,8 @@ static void print_problem(struct allocation_memory *memory,
 {
     for (uint32_t j = 0; j < problem->nodes_count; j++) {
         const struct allocation_node *node = &problem->nodes[j];
-        memory->new_prints[j] = mix_double(mix(node->cpu_pct, node->memory_kib), node->speed);
+        memory->new_prints[j] =
+            memory_mix_double(memory_mix(node->cpu_pct, node->memory_kib), node->speed);
     }
     for (uint32_t v = 0; v < problem->vms_count; v++) { /* also those of nobody */
         const struct allocation_vm *vm = &problem->vms[v];
@@ -66,20 +72,51 @@ static void print_problem(struct allocation_memory *memory,
     }
     for (uint32_t i = 0; i < problem->services_count; i++) {
         const struct allocation_service *it = &problem->services[i];
-        uint64_t hash = mix_double(mix(i, (uint64_t)it->coupling), it->weight);
+        uint64_t hash = memory_mix_double(memory_mix(i, (uint64_t)it->coupling), it->weight);
         for (const char *at = it->name; *at != '\0'; at++) {
             hash = 31u * hash + (unsigned char)*at;
         }
-        hash = mix_double(mix_double(mix_double(hash, it->curve.a), it->curve.b), it->curve.w);
+        hash = memory_mix_double(
+            memory_mix_double(memory_mix_double(hash, it->curve.a), it->curve.b), it->curve.w);
         hash = print_model(hash, it->model);
+        uint64_t whole = hash;
         for (uint32_t k = 0; k < it->vms_count; k++) {
-            memory->new_prints[problem->vms[it->first_vm + k].node] += mix(hash, k);
+            const uint32_t v = it->first_vm + k;
+            const uint32_t node = problem->vms[v].node;
+            memory->new_prints[node] += memory_mix(hash, k);
+            whole = memory_mix(whole, print_vm(v, problem, &problem->vms[v]));
+            whole = memory_mix_double(whole, problem->nodes[node].speed);
         }
+        memory->service_prints[i] = whole;
     }
+}
+
+/* ---- room ---- */
+
+static void forget_coupled(struct coupled_memory *coupled)
+{
+    free(coupled->slots);
+    free(coupled->grids);
+    free(coupled->node_tables);
+    free(coupled->node_keys);
+    free(coupled->service_tables);
+    free(coupled->service_keys);
+    free(coupled->real_caps);
+    free(coupled->whole_caps);
+    free(coupled->positions);
+    free(coupled->log_prices);
+    free(coupled->used);
+    free(coupled->caps);
+    free(coupled->fill_keys);
+    free(coupled->bound_keys);
+    free(coupled->bound_terms);
+    *coupled = (struct coupled_memory){0};
 }
 
 void memory_forget(struct allocation_memory *memory)
 {
+    forget_coupled(&memory->coupled);
+    free(memory->service_prints);
     free(memory->prints);
     free(memory->new_prints);
     free(memory->prices);
@@ -90,12 +127,66 @@ void memory_forget(struct allocation_memory *memory)
     *memory = (struct allocation_memory){0};
 }
 
+/* Whether every service has the slot that it had. */
+static bool same_slots(const struct coupled_memory *coupled,
+                       const struct allocation_problem *problem)
+{
+    uint32_t count = 0;
+    bool same = true;
+    for (uint32_t i = 0; i < problem->services_count; i++) {
+        const bool several = problem->services[i].vms_count > 1;
+        const bool had = coupled->slots != NULL && coupled->slots[i] != OPTIMIZER_NONE;
+        same = same && several == had;
+        count += several;
+    }
+    return same && count == coupled->slots_count;
+}
+
+static int take_coupled(struct coupled_memory *out, const struct allocation_problem *problem)
+{
+    const size_t nodes = problem->nodes_count + 1u;
+    const size_t services = problem->services_count + 1u;
+    const size_t vms = problem->vms_count + 1u;
+    out->slots = calloc(services, sizeof *out->slots);
+    for (uint32_t i = 0; out->slots != NULL && i < problem->services_count; i++) {
+        const bool several = problem->services[i].vms_count > 1;
+        out->slots[i] = several ? out->slots_count++ : OPTIMIZER_NONE;
+    }
+    const size_t slots = out->slots_count + 1u;
+    out->grids = calloc(nodes, sizeof *out->grids);
+    for (size_t j = 0; out->grids != NULL && j < nodes; j++) {
+        out->grids[j] = NAN;
+    }
+    out->node_tables = calloc(nodes * PRICES_POINTS, sizeof *out->node_tables);
+    out->node_keys = calloc(nodes, sizeof *out->node_keys);
+    out->service_tables = calloc(slots * PRICES_POINTS, sizeof *out->service_tables);
+    out->service_keys = calloc(slots, sizeof *out->service_keys);
+    out->real_caps = calloc(vms, sizeof *out->real_caps);
+    out->whole_caps = calloc(vms, sizeof *out->whole_caps);
+    out->positions = calloc(slots, sizeof *out->positions);
+    out->log_prices = calloc(nodes, sizeof *out->log_prices);
+    out->used = calloc(nodes, sizeof *out->used);
+    out->caps = calloc(vms, sizeof *out->caps);
+    out->fill_keys = calloc(nodes, sizeof *out->fill_keys);
+    out->bound_keys = calloc(services, sizeof *out->bound_keys);
+    out->bound_terms = calloc(services, sizeof *out->bound_terms);
+    return out->slots == NULL || out->grids == NULL || out->node_tables == NULL ||
+                   out->node_keys == NULL || out->service_tables == NULL ||
+                   out->service_keys == NULL || out->real_caps == NULL ||
+                   out->whole_caps == NULL || out->positions == NULL ||
+                   out->log_prices == NULL || out->used == NULL || out->caps == NULL ||
+                   out->fill_keys == NULL || out->bound_keys == NULL || out->bound_terms == NULL
+               ? -ENOMEM
+               : 0;
+}
+
 static int take(struct allocation_memory *memory, const struct allocation_problem *problem)
 {
     const size_t nodes = problem->nodes_count + 1u;
     const size_t services = problem->services_count + 1u;
     memory->prints = calloc(nodes, sizeof *memory->prints);
     memory->new_prints = calloc(nodes, sizeof *memory->new_prints);
+    memory->service_prints = calloc(services, sizeof *memory->service_prints);
     memory->prices = calloc(nodes, sizeof *memory->prices);
     memory->results = calloc(nodes, sizeof *memory->results);
     memory->services = calloc(services, sizeof *memory->services);
@@ -104,7 +195,8 @@ static int take(struct allocation_memory *memory, const struct allocation_proble
     memory->nodes_count = problem->nodes_count;
     memory->services_count = problem->services_count;
     memory->vms_count = problem->vms_count;
-    return memory->prints == NULL || memory->new_prints == NULL || memory->prices == NULL ||
+    return memory->prints == NULL || memory->new_prints == NULL ||
+                   memory->service_prints == NULL || memory->prices == NULL ||
                    memory->results == NULL || memory->services == NULL ||
                    memory->values == NULL || memory->caps == NULL
                ? -ENOMEM
@@ -113,14 +205,22 @@ static int take(struct allocation_memory *memory, const struct allocation_proble
 
 int memory_open(struct allocation_memory *memory, const struct allocation_problem *problem)
 {
-    uint64_t options = mix_double((uint64_t)problem->objective, problem->guard);
-    options = mix_double(mix_double(options, problem->switching_cost), problem->dead_band);
+    uint64_t options = memory_mix_double((uint64_t)problem->objective, problem->guard);
+    options = memory_mix_double(memory_mix_double(options, problem->switching_cost),
+                                problem->dead_band);
     if (!memory->filled || memory->options != options ||
         memory->nodes_count != problem->nodes_count ||
         memory->services_count != problem->services_count ||
         memory->vms_count != problem->vms_count) {
         memory_forget(memory);
         if (take(memory, problem) < 0) {
+            memory_forget(memory);
+            return -ENOMEM;
+        }
+    }
+    if (!same_slots(&memory->coupled, problem)) {
+        forget_coupled(&memory->coupled);
+        if (take_coupled(&memory->coupled, problem) < 0) {
             memory_forget(memory);
             return -ENOMEM;
         }

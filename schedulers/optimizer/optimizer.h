@@ -12,7 +12,7 @@
  *   waterfill         equal marginal values, exactly, in whole percents
  *   branch, search    values that are not concave: branch and bound
  *   coupled           nodes that services couple; by way of:
- *   prices            prices at which all demands meet
+ *   prices            prices at which all demands meet, by sweeps over tables of demand
  *   rounding, flow    whole percents, floors first
  *   settle            exchanges of the last percents
  *   rest              what the kept leave, for the others and for wishes
@@ -99,7 +99,8 @@ struct optimizer {
     double guard; /* of the floors of the present component */
     bool warm;    /* last_caps and the prices are those of the last solution */
     const uint32_t *last_caps;
-    uint64_t exact_left; /* work that may still go into small components */
+    struct allocation_memory *memory; /* what else is known of it; memory.h */
+    uint64_t exact_left;              /* work that may still go into small components */
     struct arena arena;
 };
 
@@ -255,22 +256,32 @@ bool flow_count_room(struct optimizer *optimizer, const struct component *compon
 
 /* ---- settle.c ---- */
 /* Improves whole percents by exchanges on nodes, shifts between nodes and steps of gangs, until
- * nothing gains. The services' n and the nodes' room are true before and after. */
+ * nothing gains. The services' n and the nodes' room are true before and after. loose, by node:
+ * something has changed there since it was last settled; others are looked at only where that
+ * leads to them. */
 int settle_component(struct optimizer *optimizer, const struct component *component,
-                     struct arena *arena);
+                     const bool *loose, struct arena *arena);
 
 /* ---- coupled.c: components with services of several VMs ---- */
 int coupled_solve(struct optimizer *optimizer, const struct component *component,
                   struct component_result *result);
 
 /* ---- rounding.c ---- */
-/* From real caps of the coupled services to whole percents in which every floor holds, with the
- * single services at their best in what is left. False: that failed, nothing is usable. */
+/* From the real caps of the coupled services to whole percents in which every floor holds.
+ * loose, by node: something has changed there; where real caps have changed it is set, and on
+ * nodes that are not loose the caps of the last solution stay. False: that failed, nothing is
+ * usable. */
 bool rounding_do(struct optimizer *optimizer, const struct component *component,
-                 const double *real_caps, struct flow *flow);
-/* Best amounts for the open single services of every node in what the others leave. */
+                 struct flow *flow, bool *loose);
+/* Best amounts for the open single services of every node in what the others leave; where
+ * neither they nor that have changed those of the last solution, and all other nodes become
+ * loose. loose == NULL: nothing is taken over. */
 int rounding_fill_singles(struct optimizer *optimizer, const struct component *component,
-                          struct arena *arena);
+                          bool *loose, struct arena *arena);
+/* n of all services from their caps. */
+void rounding_count_amounts(struct optimizer *optimizer, const struct component *component);
+/* Keeps the caps for the next solution. */
+void rounding_remember(struct optimizer *optimizer, const struct component *component);
 
 /* ---- rest.c ---- */
 /* What the kept leave goes to the others, and to wishes that gain nothing. */

@@ -6,7 +6,8 @@
 
 #include "schedulers/optimizer/prices.h"
 
-#define LEAN (-1e-3) /* percent per point, so that a table has an inverse everywhere */
+#define LEAN      (-1e-3) /* percent per point, so that a table has an inverse everywhere */
+#define GRID_STEP 0.5     /* between places where a grid may begin */
 
 /* Demand without the cost of moving, as r, at every point: the pieces are walked from the
  * highest price down. */
@@ -21,7 +22,7 @@ static void walk(const struct prices *prices, const struct optimizer_service *it
     double top = 0.0;
     bool loaded = false;
     for (uint32_t k = PRICES_POINTS; k-- > 0;) {
-        const double log_price = prices->log_least + k * MARGINAL_STEP;
+        const double log_price = prices->log_least + k * PRICES_STEP;
         double r = range[0];
         while (at < value->pieces_count) {
             const struct piece *piece = &value->pieces[at];
@@ -102,6 +103,9 @@ static void tabulate(const struct prices *prices, uint32_t service, double *out)
     double range[2];
     optimizer_r_range(it, range);
     walk(prices, it, range, out);
+    if (prices->optimizer->problem->objective == ALLOCATION_PRODUCT) {
+        prices_envelope(prices, value, range[0], out);
+    }
     const double cost = prices->optimizer->problem->switching_cost;
     const uint32_t previous = prices->optimizer->problem->vms[it->first_vm].previous_cap_pct;
     if (cost > 0.0 && previous > 0 && it->coupling != COUPLING_SUM) {
@@ -109,8 +113,9 @@ static void tabulate(const struct prices *prices, uint32_t service, double *out)
     }
 }
 
-/* From r at a price per r to caps at a price per percent of the cap: a shift of the grid. */
-static void add_single(const struct prices *prices, uint32_t service, double *table)
+/* Adds what a service of one variable takes: from r at a price per r to caps at a price per
+ * percent of the cap is a shift of the grid. */
+static void add_amounts(const struct prices *prices, uint32_t service, double *table)
 {
     const struct optimizer_service *it = &prices->optimizer->services[service];
     double own[PRICES_POINTS];
@@ -121,30 +126,93 @@ static void add_single(const struct prices *prices, uint32_t service, double *ta
         return;
     }
     tabulate(prices, service, own);
-    const double shift = log(it->value.unit) / MARGINAL_STEP;
+    const double shift = log(it->value.unit) / PRICES_STEP;
     for (uint32_t k = 0; k < PRICES_POINTS; k++) {
         const double r = shift > 0.0 || shift < 0.0 ? at_shifted(own, k - shift) : own[k];
         table[k] += (r - it->value.base_r) / it->value.unit;
     }
 }
 
-/* A gang's own variable is n at a price per n; a sum's is r at a price per r. */
-static void add_coupled(const struct prices *prices, uint32_t service, double *table)
+static void store(const double *table, float *out)
 {
-    const struct optimizer_service *it = &prices->optimizer->services[service];
-    if (it->coupling == COUPLING_GANG) {
-        add_single(prices, service, table);
-        return;
+    for (uint32_t k = 0; k < PRICES_POINTS; k++) {
+        out[k] = (float)table[k];
     }
-    tabulate(prices, service, table);
 }
 
-/* Where the prices lie: between those at which everything is half and twice as dear as where
- * the component as a whole is full. */
-static void place_grid(struct prices *prices)
+/* ---- what has changed ---- */
+
+/* Of all that a table of demand is made from. */
+static uint64_t key_of(const struct prices *prices, uint32_t service)
+{
+    const struct optimizer_service *it = &prices->optimizer->services[service];
+    double range[2];
+    optimizer_r_range(it, range);
+    uint64_t key = prices->optimizer->memory->service_prints[service];
+    key = memory_mix(key, (uint64_t)it->least << 32 | it->most);
+    key = memory_mix_double(memory_mix_double(key, range[0]), range[1]);
+    return memory_mix_double(key, prices->log_least);
+}
+
+static bool is_single(const struct optimizer *optimizer, uint32_t vm)
+{
+    return optimizer->services[optimizer->owners[vm]].coupling == COUPLING_SINGLE;
+}
+
+static void make_node_table(struct prices *prices, uint32_t node_index)
 {
     const struct optimizer *optimizer = prices->optimizer;
-    const struct component *component = prices->component;
+    const struct optimizer_node *node = &optimizer->nodes[node_index];
+    uint64_t key = node->cpu_pct;
+    for (uint32_t k = node->first; k < node->first + node->count; k++) {
+        const uint32_t v = optimizer->node_vms[k];
+        key = is_single(optimizer, v) ? memory_mix(key, key_of(prices, optimizer->owners[v]))
+                                      : key;
+    }
+    key = memory_mix(key, 1);
+    prices->looks[node_index] = key != prices->memory->node_keys[node_index];
+    if (!prices->looks[node_index]) {
+        return;
+    }
+    double table[PRICES_POINTS];
+    for (uint32_t point = 0; point < PRICES_POINTS; point++) {
+        table[point] = LEAN * point;
+    }
+    for (uint32_t k = node->first; k < node->first + node->count; k++) {
+        const uint32_t v = optimizer->node_vms[k];
+        if (is_single(optimizer, v)) {
+            add_amounts(prices, optimizer->owners[v], table);
+        }
+    }
+    store(table, &prices->memory->node_tables[(size_t)node_index * PRICES_POINTS]);
+    prices->memory->node_keys[node_index] = key;
+}
+
+/* A gang's own variable is n at a price per n; a sum's is r at a price per r. */
+static void make_table(struct prices *prices, uint32_t place)
+{
+    const uint32_t service = prices->coupled[place];
+    const uint32_t slot = prices->memory->slots[service];
+    const uint64_t key = key_of(prices, service);
+    prices->waits[place] = key != prices->memory->service_keys[slot];
+    if (!prices->waits[place]) {
+        return;
+    }
+    double table[PRICES_POINTS] = {0};
+    if (prices->optimizer->services[service].coupling == COUPLING_GANG) {
+        add_amounts(prices, service, table);
+    } else {
+        tabulate(prices, service, table);
+    }
+    store(table, &prices->memory->service_tables[(size_t)slot * PRICES_POINTS]);
+    prices->memory->service_keys[slot] = key;
+}
+
+/* ---- the grid ---- */
+
+/* The log price at which the component as a whole is full. */
+static double find_middle(const struct optimizer *optimizer, const struct component *component)
+{
     double capacity = 0.0;
     for (uint32_t k = 0; k < component->nodes_count; k++) {
         capacity += optimizer->nodes[component->nodes[k]].cpu_pct;
@@ -165,30 +233,63 @@ static void place_grid(struct prices *prices)
         low = sum > capacity ? middle : low;
         high = sum > capacity ? high : middle;
     }
-    prices->log_least = low - 0.55 * PRICES_POINTS * MARGINAL_STEP;
+    return low;
+}
+
+/* Whether most prices of the last solution stand well within its grid. */
+static bool still_fits(const struct prices *prices, double log_least)
+{
+    double sum = 0.0;
+    uint32_t inside = 0;
+    if (!prices->optimizer->warm || isnan(log_least)) {
+        return false;
+    }
+    for (uint32_t k = 0; k < prices->component->nodes_count; k++) {
+        const uint32_t node = prices->component->nodes[k];
+        const double position =
+            (prices->memory->log_prices[node] - log_least) / PRICES_STEP / PRICES_POINTS;
+        if (position > 0.0 && position < 1.0) {
+            sum += position;
+            inside++;
+        }
+    }
+    return 2 * inside > prices->component->nodes_count && sum > 0.35 * inside &&
+           sum < 0.75 * inside;
+}
+
+static void place_grid(struct prices *prices)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    double *grid = &prices->memory->grids[prices->component->nodes[0]];
+    if (!still_fits(prices, *grid)) {
+        const double least =
+            find_middle(optimizer, prices->component) - PRICES_START * PRICES_STEP;
+        const double rounded = rint(least / GRID_STEP) * GRID_STEP;
+        prices->placed = !optimizer->warm || !(*grid >= rounded && *grid <= rounded);
+        *grid = rounded;
+    }
+    prices->log_least = *grid;
     const double cost = optimizer->problem->switching_cost;
     for (uint32_t k = 0; k < PRICES_POINTS && cost > 0.0; k++) {
-        const double price = exp(prices->log_least + k * MARGINAL_STEP);
-        prices->up[k] = (log(price + cost) - prices->log_least) / MARGINAL_STEP;
+        const double price = exp(prices->log_least + k * PRICES_STEP);
+        prices->up[k] = (log(price + cost) - prices->log_least) / PRICES_STEP;
         prices->down[k] =
-            price > cost ? (log(price - cost) - prices->log_least) / MARGINAL_STEP : 0.0;
+            price > cost ? (log(price - cost) - prices->log_least) / PRICES_STEP : 0.0;
     }
 }
 
 static int take(struct prices *prices, struct arena *arena)
 {
-    const struct allocation_problem *problem = prices->optimizer->problem;
-    const size_t nodes = prices->component->nodes_count + 1u;
+    const size_t nodes = prices->optimizer->problem->nodes_count + 1u;
     const size_t coupled = prices->coupled_count + 1u;
-    prices->demand_of_node = arena_take(arena, nodes * PRICES_POINTS, sizeof(double));
-    prices->demand_of_service = arena_take(arena, coupled * PRICES_POINTS, sizeof(double));
-    prices->coupled = arena_take(arena, coupled, sizeof(uint32_t));
-    prices->node_at = arena_take(arena, problem->nodes_count + 1u, sizeof(uint32_t));
-    prices->used = arena_take(arena, nodes, sizeof(double));
-    prices->caps = arena_take(arena, problem->vms_count + 1u, sizeof(double));
-    prices->log_price = arena_take(arena, nodes, sizeof(double));
-    prices->last = arena_take(arena, coupled, sizeof(double));
-    prices->up = arena_take(arena, (size_t)2 * PRICES_POINTS, sizeof(double));
+    prices->coupled = arena_take(arena, coupled, sizeof *prices->coupled);
+    prices->place_of =
+        arena_take(arena, prices->memory->slots_count + 1u, sizeof *prices->place_of);
+    prices->waits = arena_take(arena, coupled, sizeof *prices->waits);
+    prices->looks = arena_take(arena, nodes, sizeof *prices->looks);
+    prices->used = arena_take(arena, nodes, sizeof *prices->used);
+    prices->drift = arena_take(arena, nodes, sizeof *prices->drift);
+    prices->up = arena_take(arena, (size_t)2 * PRICES_POINTS, sizeof *prices->up);
     if (arena->failed) {
         return -ENOMEM;
     }
@@ -199,7 +300,8 @@ static int take(struct prices *prices, struct arena *arena)
 int prices_init(struct prices *prices, struct optimizer *optimizer,
                 const struct component *component, struct arena *arena)
 {
-    *prices = (struct prices){.optimizer = optimizer, .component = component};
+    *prices = (struct prices){
+        .optimizer = optimizer, .component = component, .memory = &optimizer->memory->coupled};
     for (uint32_t i = 0; i < component->services_count; i++) {
         const struct optimizer_service *it = &optimizer->services[component->services[i]];
         prices->coupled_count += it->coupling != COUPLING_SINGLE;
@@ -209,22 +311,15 @@ int prices_init(struct prices *prices, struct optimizer *optimizer,
     }
     place_grid(prices);
     for (uint32_t k = 0; k < component->nodes_count; k++) {
-        prices->node_at[component->nodes[k]] = k;
-        for (uint32_t point = 0; point < PRICES_POINTS; point++) {
-            prices->demand_of_node[(size_t)k * PRICES_POINTS + point] = LEAN * point;
-        }
+        make_node_table(prices, component->nodes[k]);
     }
-    uint32_t coupled = 0;
+    uint32_t place = 0;
     for (uint32_t i = 0; i < component->services_count; i++) {
         const uint32_t service = component->services[i];
-        const struct optimizer_service *it = &optimizer->services[service];
-        if (it->coupling != COUPLING_SINGLE) {
-            add_coupled(prices, service,
-                        &prices->demand_of_service[(size_t)coupled * PRICES_POINTS]);
-            prices->coupled[coupled++] = service;
-        } else if (!optimizer->problem->vms[it->first_vm].fixed) {
-            const uint32_t at = prices->node_at[optimizer->problem->vms[it->first_vm].node];
-            add_single(prices, service, &prices->demand_of_node[(size_t)at * PRICES_POINTS]);
+        if (optimizer->services[service].coupling != COUPLING_SINGLE) {
+            prices->place_of[prices->memory->slots[service]] = place;
+            prices->coupled[place] = service;
+            make_table(prices, place++);
         }
     }
     return 0;

@@ -107,7 +107,7 @@ int rest_give(struct optimizer *optimizer, const struct component *component,
     }
     if (optimizer->problem->objective == ALLOCATION_FLOORS) {
         open_rest(optimizer, component);
-        const int rc = rounding_fill_singles(optimizer, component, arena);
+        const int rc = rounding_fill_singles(optimizer, component, NULL, arena);
         if (rc < 0) {
             return rc;
         }

@@ -5,22 +5,13 @@
  * takes it, sums shift percents to nodes where they are cheaper, gangs go a step up or down
  * together.
  */
+#include "schedulers/optimizer/settle.h"
+
 #include <errno.h>
 #include <math.h>
 
-#include "schedulers/optimizer/optimizer.h"
-
 #define PASSES_MOST 24
-#define GAIN_LEAST  1e-11
 #define PRICE_ROOM  1.02
-#define STEPS_MOST  64 /* VMs of a gang that goes up or down */
-
-struct settle {
-    struct optimizer *optimizer;
-    const struct component *component;
-    double *up;   /* by service: gain of one more percent; -INFINITY: there is none */
-    double *down; /* loss of one less; INFINITY: it must not */
-};
 
 /* ---- one service ---- */
 
@@ -64,6 +55,24 @@ static void refresh(struct settle *settle, uint32_t service)
                                 : HUGE_VAL;
 }
 
+/* Before anything on a node is compared. */
+static void prepare(struct settle *settle, uint32_t node_index)
+{
+    const struct optimizer *optimizer = settle->optimizer;
+    const struct optimizer_node *node = &optimizer->nodes[node_index];
+    if (settle->open[node_index]) {
+        return;
+    }
+    settle->open[node_index] = true;
+    for (uint32_t k = node->first; k < node->first + node->count; k++) {
+        const uint32_t service = optimizer->owners[optimizer->node_vms[k]];
+        if (!settle->ready[service]) {
+            settle->ready[service] = true;
+            refresh(settle, service);
+        }
+    }
+}
+
 static double cost_up(const struct settle *settle, uint32_t v)
 {
     return settle->optimizer->problem->switching_cost *
@@ -76,7 +85,7 @@ static double cost_down(const struct settle *settle, uint32_t v)
            net_moved(settle->optimizer, v, settle->optimizer->caps[v] - 1);
 }
 
-static double up_of(const struct settle *settle, uint32_t v)
+double settle_up_of(const struct settle *settle, uint32_t v)
 {
     const struct optimizer *optimizer = settle->optimizer;
     const uint32_t service = optimizer->owners[v];
@@ -120,13 +129,20 @@ static double down_of(const struct settle *settle, uint32_t v)
     return settle->down[service] + cost_down(settle, v);
 }
 
-static void move(struct settle *settle, uint32_t v, bool up)
+void settle_move(struct settle *settle, uint32_t v, bool up)
 {
     struct optimizer *optimizer = settle->optimizer;
     struct optimizer_service *it = &optimizer->services[optimizer->owners[v]];
     struct optimizer_node *node = &optimizer->nodes[optimizer->problem->vms[v].node];
     optimizer->caps[v] = up ? optimizer->caps[v] + 1 : optimizer->caps[v] - 1;
     node->room = up ? node->room - 1 : node->room + 1;
+    settle->now++;
+    settle->changed[optimizer->problem->vms[v].node] = settle->now;
+    if (it->coupling == COUPLING_SUM) { /* a percent is worth something else on all its nodes */
+        for (uint32_t k = it->first_vm; k < it->first_vm + it->vms_count; k++) {
+            settle->changed[optimizer->problem->vms[k].node] = settle->now;
+        }
+    }
     if (it->coupling != COUPLING_GANG) {
         it->n = up ? it->n + 1 : it->n - 1;
         refresh(settle, optimizer->owners[v]);
@@ -135,7 +151,7 @@ static void move(struct settle *settle, uint32_t v, bool up)
 
 /* ---- one node ---- */
 
-static uint32_t best_taker(const struct settle *settle, uint32_t node, uint32_t except)
+uint32_t settle_best_taker(const struct settle *settle, uint32_t node, uint32_t except)
 {
     const struct optimizer *optimizer = settle->optimizer;
     const struct optimizer_node *it = &optimizer->nodes[node];
@@ -143,7 +159,7 @@ static uint32_t best_taker(const struct settle *settle, uint32_t node, uint32_t 
     double best_up = 0.0;
     for (uint32_t k = it->first; k < it->first + it->count; k++) {
         const uint32_t v = optimizer->node_vms[k];
-        const double up = optimizer->owners[v] == except ? 0.0 : up_of(settle, v);
+        const double up = optimizer->owners[v] == except ? 0.0 : settle_up_of(settle, v);
         if (up > best_up) {
             best_up = up;
             best = v;
@@ -153,7 +169,7 @@ static uint32_t best_taker(const struct settle *settle, uint32_t node, uint32_t 
 }
 
 /* Who loses least; OPTIMIZER_NONE and a loss of 0 where there is room. */
-static uint32_t best_giver(const struct settle *settle, uint32_t node, uint32_t except,
+uint32_t settle_best_giver(const struct settle *settle, uint32_t node, uint32_t except,
                            double *loss)
 {
     const struct optimizer *optimizer = settle->optimizer;
@@ -175,20 +191,20 @@ static bool settle_node(struct settle *settle, uint32_t node)
 {
     bool improved = false;
     for (uint32_t left = settle->optimizer->nodes[node].cpu_pct + 64u; left > 0; left--) {
-        const uint32_t taker = best_taker(settle, node, OPTIMIZER_NONE);
+        const uint32_t taker = settle_best_taker(settle, node, OPTIMIZER_NONE);
         if (taker == OPTIMIZER_NONE) {
             break;
         }
         double loss = 0.0;
         const uint32_t giver =
-            best_giver(settle, node, settle->optimizer->owners[taker], &loss);
-        if (!(up_of(settle, taker) > loss + GAIN_LEAST)) {
+            settle_best_giver(settle, node, settle->optimizer->owners[taker], &loss);
+        if (!(settle_up_of(settle, taker) > loss + SETTLE_GAIN_LEAST)) {
             break;
         }
         if (giver != OPTIMIZER_NONE) {
-            move(settle, giver, false);
+            settle_move(settle, giver, false);
         }
-        move(settle, taker, true);
+        settle_move(settle, taker, true);
         improved = true;
     }
     return improved;
@@ -213,147 +229,62 @@ static bool shift_once(struct settle *settle, uint32_t service)
         }
         if (optimizer->caps[v] < optimizer_vm_most(vm)) {
             double loss = 0.0;
-            (void)best_giver(settle, vm->node, service, &loss);
+            (void)settle_best_giver(settle, vm->node, service, &loss);
             loss += cost_up(settle, v);
             to = loss < least_loss ? v : to;
             least_loss = loss < least_loss ? loss : least_loss;
         }
         if (optimizer->caps[v] > optimizer_vm_least(vm)) {
-            const uint32_t taker = best_taker(settle, vm->node, service);
-            const double gain =
-                (taker == OPTIMIZER_NONE ? 0.0 : up_of(settle, taker)) - cost_down(settle, v);
+            const uint32_t taker = settle_best_taker(settle, vm->node, service);
+            const double gain = (taker == OPTIMIZER_NONE ? 0.0 : settle_up_of(settle, taker)) -
+                                cost_down(settle, v);
             from = gain > most_gain ? v : from;
             most_gain = gain > most_gain ? gain : most_gain;
         }
     }
     if (to == from || to == OPTIMIZER_NONE || from == OPTIMIZER_NONE ||
-        !(most_gain > least_loss + GAIN_LEAST) ||
+        !(most_gain > least_loss + SETTLE_GAIN_LEAST) ||
         optimizer->nodes[optimizer->problem->vms[to].node].speed <
             optimizer->nodes[optimizer->problem->vms[from].node].speed) {
         return false;
     }
     double loss = 0.0;
-    const uint32_t giver = best_giver(settle, optimizer->problem->vms[to].node, service, &loss);
+    const uint32_t giver =
+        settle_best_giver(settle, optimizer->problem->vms[to].node, service, &loss);
     if (giver != OPTIMIZER_NONE) {
-        move(settle, giver, false);
+        settle_move(settle, giver, false);
     }
-    move(settle, to, true);
-    move(settle, from, false);
-    const uint32_t taker = best_taker(settle, optimizer->problem->vms[from].node, service);
+    settle_move(settle, to, true);
+    settle_move(settle, from, false);
+    const uint32_t taker =
+        settle_best_taker(settle, optimizer->problem->vms[from].node, service);
     if (taker != OPTIMIZER_NONE) {
-        move(settle, taker, true);
+        settle_move(settle, taker, true);
     }
     return true;
 }
 
-/* ---- a gang, all members together ---- */
+/* ---- all ---- */
 
-static void set_gang(struct settle *settle, uint32_t service, uint32_t n)
-{
-    struct optimizer_service *it = &settle->optimizer->services[service];
-    it->n = n;
-}
-
-static void undo(struct settle *settle, const uint32_t *moved, uint32_t count, bool up)
-{
-    while (count > 0) {
-        move(settle, moved[--count], up);
-    }
-}
-
-static double gang_change(const struct settle *settle, uint32_t service, bool up)
+/* Something has changed on one of its nodes since it was last looked at. */
+static bool is_due(const struct settle *settle, uint32_t service)
 {
     const struct optimizer_service *it = &settle->optimizer->services[service];
-    return net_value(settle->optimizer, service, up ? it->n + 1 : it->n - 1) -
-           net_value(settle->optimizer, service, it->n);
-}
-
-static bool gang_up(struct settle *settle, uint32_t service)
-{
-    struct optimizer *optimizer = settle->optimizer;
-    const struct optimizer_service *it = &optimizer->services[service];
-    if (!it->open || it->n >= it->most || it->vms_count > STEPS_MOST) {
-        return false;
+    bool due = false;
+    for (uint32_t k = 0; it->coupling != COUPLING_SINGLE && k < it->vms_count; k++) {
+        const uint32_t node = settle->optimizer->problem->vms[it->first_vm + k].node;
+        due = due || settle->changed[node] > settle->service_seen[service];
     }
-    const double gain = gang_change(settle, service, true);
-    double losses = 0.0;
-    uint32_t givers[STEPS_MOST];
-    uint32_t givers_count = 0;
-    uint32_t raised = 0;
-    bool done = true;
-    for (uint32_t k = 0; done && k < it->vms_count; k++, raised++) {
-        const uint32_t v = it->first_vm + k;
-        if (optimizer->problem->vms[v].fixed) {
-            continue;
-        }
-        double loss = 0.0;
-        const uint32_t giver =
-            best_giver(settle, optimizer->problem->vms[v].node, service, &loss);
-        losses += loss;
-        done = losses + GAIN_LEAST < gain;
-        if (!done) {
-            break;
-        }
-        if (giver != OPTIMIZER_NONE) {
-            move(settle, giver, false);
-            givers[givers_count++] = giver;
-        }
-        move(settle, v, true);
-    }
-    if (!done) {
-        while (raised > 0) {
-            raised--;
-            if (!optimizer->problem->vms[it->first_vm + raised].fixed) {
-                move(settle, it->first_vm + raised, false);
-            }
-        }
-        undo(settle, givers, givers_count, true);
-        return false;
-    }
-    set_gang(settle, service, it->n + 1);
-    return true;
-}
-
-static bool gang_down(struct settle *settle, uint32_t service)
-{
-    struct optimizer *optimizer = settle->optimizer;
-    const struct optimizer_service *it = &optimizer->services[service];
-    if (!it->open || it->n <= it->least || it->vms_count > STEPS_MOST) {
-        return false;
-    }
-    const double change = gang_change(settle, service, false);
-    double gains = 0.0;
-    uint32_t takers[STEPS_MOST];
-    uint32_t takers_count = 0;
-    for (uint32_t k = 0; k < it->vms_count; k++) {
-        const uint32_t v = it->first_vm + k;
-        if (optimizer->problem->vms[v].fixed) {
-            continue;
-        }
-        move(settle, v, false);
-        const uint32_t taker = best_taker(settle, optimizer->problem->vms[v].node, service);
-        if (taker != OPTIMIZER_NONE) {
-            gains += up_of(settle, taker);
-            move(settle, taker, true);
-            takers[takers_count++] = taker;
-        }
-    }
-    if (!(gains + change > GAIN_LEAST)) {
-        undo(settle, takers, takers_count, false);
-        for (uint32_t k = 0; k < it->vms_count; k++) {
-            if (!optimizer->problem->vms[it->first_vm + k].fixed) {
-                move(settle, it->first_vm + k, true);
-            }
-        }
-        return false;
-    }
-    set_gang(settle, service, it->n - 1);
-    return true;
+    return due;
 }
 
 static bool improve_service(struct settle *settle, uint32_t service)
 {
+    const struct optimizer_service *it = &settle->optimizer->services[service];
     bool improved = false;
+    for (uint32_t k = 0; k < it->vms_count; k++) {
+        prepare(settle, settle->optimizer->problem->vms[it->first_vm + k].node);
+    }
     switch (settle->optimizer->services[service].coupling) {
     case COUPLING_SUM:
         while (shift_once(settle, service)) {
@@ -361,10 +292,10 @@ static bool improve_service(struct settle *settle, uint32_t service)
         }
         break;
     case COUPLING_GANG:
-        while (gang_up(settle, service)) {
+        while (settle_gang_up(settle, service)) {
             improved = true;
         }
-        while (!improved && gang_down(settle, service)) {
+        while (!improved && settle_gang_down(settle, service)) {
             improved = true;
         }
         break;
@@ -384,42 +315,68 @@ static void limit_price(struct settle *settle, uint32_t node_index)
     struct optimizer_node *node = &optimizer->nodes[node_index];
     double most = 0.0;
     for (uint32_t k = node->first; k < node->first + node->count; k++) {
-        const uint32_t v = optimizer->node_vms[k];
-        const uint32_t service = optimizer->owners[v];
+        const uint32_t service = optimizer->owners[optimizer->node_vms[k]];
         const struct optimizer_service *it = &optimizer->services[service];
         double up = settle->up[service];
         if (it->coupling == COUPLING_GANG && it->open && it->n < it->most) {
-            up = gang_change(settle, service, true);
+            up = settle_gang_change(settle, service, true);
         }
         most = up > most ? up : most;
     }
     node->price = node->price > PRICE_ROOM * most ? PRICE_ROOM * most : node->price;
 }
 
-int settle_component(struct optimizer *optimizer, const struct component *component,
-                     struct arena *arena)
+static int take(struct settle *settle, struct arena *arena)
 {
-    struct settle settle = {.optimizer = optimizer, .component = component};
-    const size_t count = optimizer->problem->services_count + 1u;
-    settle.up = arena_take(arena, count, sizeof *settle.up);
-    settle.down = arena_take(arena, count, sizeof *settle.down);
-    if (settle.up == NULL || settle.down == NULL) {
-        return -ENOMEM;
+    const size_t services = settle->optimizer->problem->services_count + 1u;
+    const size_t nodes = settle->optimizer->problem->nodes_count + 1u;
+    settle->up = arena_take(arena, services, sizeof *settle->up);
+    settle->down = arena_take(arena, services, sizeof *settle->down);
+    settle->ready = arena_take(arena, services, sizeof *settle->ready);
+    settle->open = arena_take(arena, nodes, sizeof *settle->open);
+    settle->changed = arena_take(arena, nodes, sizeof *settle->changed);
+    settle->node_seen = arena_take(arena, nodes, sizeof *settle->node_seen);
+    settle->service_seen = arena_take(arena, services, sizeof *settle->service_seen);
+    return arena->failed ? -ENOMEM : 0;
+}
+
+static bool pass_over(struct settle *settle)
+{
+    const struct component *component = settle->component;
+    bool improved = false;
+    for (uint32_t k = 0; k < component->nodes_count; k++) {
+        const uint32_t node = component->nodes[k];
+        if (settle->changed[node] > settle->node_seen[node]) {
+            prepare(settle, node);
+            improved = settle_node(settle, node) || improved;
+            settle->node_seen[node] = settle->now;
+        }
     }
     for (uint32_t i = 0; i < component->services_count; i++) {
-        refresh(&settle, component->services[i]);
+        const uint32_t service = component->services[i];
+        if (is_due(settle, service)) {
+            improved = improve_service(settle, service) || improved;
+            settle->service_seen[service] = settle->now;
+        }
     }
-    bool improved = true;
-    for (uint32_t pass = 0; improved && pass < PASSES_MOST; pass++) {
-        improved = false;
-        for (uint32_t k = 0; k < component->nodes_count; k++) {
-            improved = settle_node(&settle, component->nodes[k]) || improved;
-        }
-        for (uint32_t i = 0; i < component->services_count; i++) {
-            improved = improve_service(&settle, component->services[i]) || improved;
-        }
+    return improved;
+}
+
+int settle_component(struct optimizer *optimizer, const struct component *component,
+                     const bool *loose, struct arena *arena)
+{
+    struct settle settle = {.optimizer = optimizer, .component = component, .now = 1};
+    if (take(&settle, arena) < 0) {
+        return -ENOMEM;
     }
     for (uint32_t k = 0; k < component->nodes_count; k++) {
+        settle.changed[component->nodes[k]] = loose[component->nodes[k]] ? 1 : 0;
+    }
+    for (uint32_t pass = 0; pass < PASSES_MOST && pass_over(&settle); pass++) {
+    }
+    const bool floors = optimizer->problem->objective == ALLOCATION_FLOORS;
+    for (uint32_t k = 0; floors && k < component->nodes_count; k++) {
+        prepare(&settle, component->nodes[k]);
         limit_price(&settle, component->nodes[k]);
     }
     return 0;

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sweeps over the coupled services until nobody has a reason to move. Only those wait for a
+ * move who have changed themselves or on one of whose nodes something has changed; after a
+ * small change of the problem that is few, and the change runs out around them.
+ */
+#include <math.h>
+
+#include "schedulers/optimizer/prices.h"
+
+/* Everybody's demand where the component as a whole is full, spread evenly. */
+static void guess(struct prices *prices)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    for (uint32_t i = 0; i < prices->coupled_count; i++) {
+        const struct optimizer_service *it = &optimizer->services[prices->coupled[i]];
+        const bool gang = it->coupling == COUPLING_GANG;
+        const double own =
+            gang ? PRICES_START + log(it->vms_count) / PRICES_STEP : PRICES_START;
+        const double demand = prices_demand(prices_table_of(prices, i), own, 0.0);
+        *prices_own(prices, i) = PRICES_START;
+        prices->waits[i] = true;
+        for (uint32_t k = 0; k < it->vms_count; k++) {
+            const uint32_t v = it->first_vm + k;
+            const struct allocation_vm *vm = &optimizer->problem->vms[v];
+            if (vm->fixed) {
+                continue;
+            }
+            const double speed = optimizer->nodes[vm->node].speed;
+            const double least = optimizer_vm_least(vm);
+            const double share = demand / it->vms_count / speed;
+            prices->memory->real_caps[v] = gang                        ? demand
+                                           : it->open && share > least ? share
+                                                                       : least;
+        }
+    }
+}
+
+static void sum_up(struct prices *prices)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    for (uint32_t k = 0; k < prices->component->nodes_count; k++) {
+        prices->used[prices->component->nodes[k]] = 0.0;
+    }
+    for (uint32_t i = 0; i < prices->coupled_count; i++) {
+        const struct optimizer_service *it = &optimizer->services[prices->coupled[i]];
+        for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
+            const struct allocation_vm *vm = &optimizer->problem->vms[v];
+            if (!vm->fixed) {
+                prices->used[vm->node] += prices->memory->real_caps[v];
+            }
+        }
+    }
+}
+
+/* The real caps of the last solution, as far as they are within the limits of now. */
+static void recall(struct prices *prices)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    for (uint32_t k = 0; k < prices->component->nodes_count; k++) {
+        const uint32_t node = prices->component->nodes[k];
+        prices->drift[node] = prices->used[node] - prices->memory->used[node];
+    }
+    for (uint32_t i = 0; i < prices->coupled_count; i++) {
+        const struct optimizer_service *it = &optimizer->services[prices->coupled[i]];
+        const bool gang = it->coupling == COUPLING_GANG;
+        for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
+            const struct allocation_vm *vm = &optimizer->problem->vms[v];
+            const double least = gang ? it->least : optimizer_vm_least(vm);
+            const double most = gang ? it->most : it->open ? optimizer_vm_most(vm) : least;
+            const double cap = prices->memory->real_caps[v];
+            if (!vm->fixed) {
+                prices->waits[i] = prices->waits[i] || prices->looks[vm->node];
+                prices_change_cap(prices, v, cap < least ? least : cap > most ? most : cap);
+            }
+        }
+    }
+}
+
+static void sweep_until_still(struct prices *prices, uint32_t sweeps_most)
+{
+    bool moved = true;
+    for (uint32_t sweep = 0; moved && sweep < sweeps_most; sweep++) {
+        moved = false;
+        for (uint32_t i = 0; i < prices->coupled_count; i++) {
+            if (prices->waits[i]) {
+                prices->waits[i] = false;
+                prices_move(prices, i);
+                moved = true;
+            }
+        }
+    }
+}
+
+static void read_prices(struct prices *prices)
+{
+    struct coupled_memory *memory = prices->memory;
+    for (uint32_t k = 0; k < prices->component->nodes_count; k++) {
+        const uint32_t index = prices->component->nodes[k];
+        struct optimizer_node *node = &prices->optimizer->nodes[index];
+        const double position =
+            prices_position(prices, index, node->cpu_pct - prices->used[index]);
+        memory->log_prices[index] = prices->log_least + position * PRICES_STEP;
+        memory->used[index] = prices->used[index];
+        node->price = position <= 0.0 ? 0.0 : exp(memory->log_prices[index]);
+    }
+}
+
+void prices_settle(struct prices *prices, uint32_t sweeps_most)
+{
+    if (prices->placed) {
+        guess(prices);
+    }
+    sum_up(prices);
+    if (!prices->placed) {
+        recall(prices);
+    }
+    sweep_until_still(prices, sweeps_most);
+    sum_up(prices);
+    read_prices(prices);
+}
