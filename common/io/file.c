@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,12 +11,24 @@
 #include "common/io/scope.h"
 #include "common/limits.h"
 
+#define ROOM_LEAST 4096 /* files of the kernel have no size */
+
 enum write_mode { WRITE_REPLACE, WRITE_NEW };
 
 static int system_error(struct err *err, const char *path, const char *what)
 {
     int code = -errno;
     return err_set(err, code, "%s: %s: %s", path, what, strerrordesc_np(-code));
+}
+
+/* NULL: no memory, and the old one is freed. */
+static char *grown(char *buffer, size_t size)
+{
+    char *larger = realloc(buffer, size);
+    if (larger == NULL) {
+        free(buffer);
+    }
+    return larger;
 }
 
 int file_read(const char *path, size_t bytes_max, char **text, size_t *size, struct err *err)
@@ -31,14 +44,18 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *size, str
     if (!S_ISREG(status.st_mode)) {
         return err_set(err, -EINVAL, "%s: not a regular file", path);
     }
-    SCOPE_FREE char *buffer = malloc(bytes_max + 2);
-    if (buffer == NULL) {
-        return err_set(err, -ENOMEM, "%s: out of memory", path);
-    }
+    /* One byte more than allowed or expected tells a file that is too long or grows. */
+    size_t room = status.st_size > ROOM_LEAST ? (size_t)status.st_size : ROOM_LEAST;
+    room = room < bytes_max ? room : bytes_max;
+    SCOPE_FREE char *buffer = malloc(room + 2);
     size_t used = 0;
-    /* One byte more than allowed tells a file that is too long, even while it grows. */
-    while (used <= bytes_max) {
-        ssize_t got = read(fd, buffer + used, bytes_max + 1 - used);
+    while (buffer != NULL && used <= bytes_max) {
+        if (used > room) {
+            room = room < bytes_max / 2 ? 2 * room + 1 : bytes_max;
+            buffer = grown(buffer, room + 2);
+            continue;
+        }
+        ssize_t got = read(fd, buffer + used, room + 1 - used);
         if (got == 0) {
             break;
         }
@@ -47,6 +64,9 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *size, str
         } else if (errno != EINTR) {
             return system_error(err, path, "cannot read");
         }
+    }
+    if (buffer == NULL) {
+        return err_set(err, -ENOMEM, "%s: out of memory", path);
     }
     if (used > bytes_max) {
         return err_set(err, -EFBIG, "%s: longer than %zu bytes", path, bytes_max);

@@ -48,6 +48,32 @@ Test(file, replace_writes_and_replaces_with_the_mode)
     cr_assert_eq(status.st_mode & 07777, 0644);
 }
 
+Test(file, a_file_that_does_not_tell_its_size_is_read_whole_or_refused)
+{
+    SCOPE_FREE char *text = NULL;
+    size_t size = 0;
+    cr_assert_eq(file_read("/proc/self/smaps", 1 << 22, &text, &size, NULL), 0);
+    cr_assert_eq(strlen(text), size);
+    cr_assert_gt(size, 10000u);
+    cr_assert_eq(text[size - 1], '\n');
+    char *none = NULL;
+    cr_assert_eq(file_read("/proc/self/smaps", 10000, &none, &size, NULL), -EFBIG);
+}
+
+Test(file, as_many_bytes_as_allowed_are_read_and_one_more_is_refused)
+{
+    cr_assert_eq(file_replace(path, "12345", 5, 0600, NULL), 0);
+    SCOPE_FREE char *text = NULL;
+    size_t size = 0;
+    cr_assert_eq(file_read(path, 5, &text, &size, NULL), 0);
+    cr_assert_str_eq(text, "12345");
+    char *none = NULL;
+    struct err err = {0};
+    cr_assert_eq(file_read(path, 4, &none, &size, &err), -EFBIG);
+    cr_assert_null(none);
+    cr_assert_not_null(strstr(err.text, "longer than 4 bytes"));
+}
+
 Test(file, create_never_overwrites)
 {
     cr_assert_eq(file_create(path, "one", 3, 0600, NULL), 0);
