@@ -39,7 +39,7 @@ int domain_mark_format(const struct domain_mark *mark, char out[DOMAIN_MARK_SIZE
     return 0;
 }
 
-/* Takes the next word from *at. -EINVAL: there is none, or it is too long. */
+/* Takes the next word from *at. -EINVAL: there is none, or it is not one that is written. */
 static int take_word(const char **at, char *out, size_t size)
 {
     *at += strspn(*at, " ");
@@ -53,7 +53,7 @@ static int take_word(const char **at, char *out, size_t size)
     if (strcmp(out, EMPTY) == 0) {
         out[0] = '\0';
     }
-    return 0;
+    return is_word(out) ? 0 : -EINVAL;
 }
 
 int domain_mark_parse(const char *text, struct domain_mark *out)

@@ -103,6 +103,8 @@ Test(domain_mark, of_others_is_refused)
         "1 made node-1 web-1 7 -",
         "1 made node-1 web-1 7 - - more",
         "1 made - web-1 7 - -",
+        "1 made node-1 web\t1 7 - -",
+        "1 made node-1 web-1 7 10.0.0.11/24 \xff\x7e",
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct domain_mark mark;
