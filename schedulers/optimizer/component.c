@@ -8,6 +8,8 @@
 
 #include "schedulers/optimizer/optimizer.h"
 
+#define BOUND_CLOSED 1e-9 /* nats above what is reached: nothing to gain */
+
 double component_kept_weight(const struct optimizer *optimizer,
                              const struct component *component)
 {
@@ -211,6 +213,22 @@ static double counted_value(const struct optimizer *optimizer,
     return value;
 }
 
+/* The bound of a search that closed is the optimum; prices give another for every allocation.
+ */
+static void set_bound(struct optimizer *optimizer, const struct component *component,
+                      struct component_result *result, double optimum)
+{
+    const bool free_to_move = !(optimizer->problem->switching_cost > 0.0);
+    result->value_bound = HUGE_VAL;
+    if (free_to_move) {
+        result->value_bound = result->exact ? optimum : result->branch_bound;
+    }
+    if (!(result->value_bound <= optimum + BOUND_CLOSED)) {
+        const double bound = bound_of(optimizer, component);
+        result->value_bound = bound < result->value_bound ? bound : result->value_bound;
+    }
+}
+
 int component_solve(struct optimizer *optimizer, const struct component *component,
                     struct component_result *result)
 {
@@ -231,15 +249,6 @@ int component_solve(struct optimizer *optimizer, const struct component *compone
     const double optimum = counted_value(optimizer, component);
     keep_previous(optimizer, component);
     (void)mark_kept(optimizer, component);
-    if (result->exact && !(optimizer->problem->switching_cost > 0.0)) {
-        result->value_bound = optimum;
-    } else {
-        result->value_bound = bound_of(optimizer, component);
-        if (!(optimizer->problem->switching_cost > 0.0) &&
-            optimizer->problem->objective == ALLOCATION_PRODUCT &&
-            result->branch_bound < result->value_bound) {
-            result->value_bound = result->branch_bound;
-        }
-    }
+    set_bound(optimizer, component, result, optimum);
     return 0;
 }

@@ -18,7 +18,7 @@
 #include "schedulers/optimizer/optimizer.h"
 
 #define SEARCH_PRICES 16
-#define SEARCH_EQUAL  1e-7 /* nats: not worth a look */
+#define SEARCH_EQUAL  1e-9 /* nats: not worth a look */
 
 enum segment_kind {
     SEGMENT_CONCAVE = 1, /* over whole percents */

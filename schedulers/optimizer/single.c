@@ -4,6 +4,7 @@
  * then equal marginal values among the kept, then what is left for the others.
  */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "schedulers/optimizer/optimizer.h"
@@ -126,6 +127,27 @@ static void open_rest(struct optimizer *optimizer, const struct list *list)
     }
 }
 
+/*
+ * What the search proved of the whole component: where all contenders were in it, their bound
+ * and the values of what cannot move. INFINITY: that proves nothing.
+ */
+static double bound_of_all(const struct optimizer *optimizer, const struct component *component,
+                           const struct list *list, const struct contest *contest)
+{
+    double bound = contest->count == list->count ? contest->bound : HUGE_VAL;
+    for (uint32_t i = 0; i < component->services_count; i++) {
+        const uint32_t service = component->services[i];
+        const struct optimizer_service *it = &optimizer->services[service];
+        if (!it->counts) {
+            return HUGE_VAL;
+        }
+        if (optimizer->problem->vms[it->first_vm].fixed) {
+            bound += net_value(optimizer, service, it->value.lo);
+        }
+    }
+    return bound;
+}
+
 static int solve(struct optimizer *optimizer, const struct component *component,
                  const struct list *list, struct component_result *result)
 {
@@ -142,7 +164,7 @@ static int solve(struct optimizer *optimizer, const struct component *component,
         return rc;
     }
     optimizer->nodes[node].price = contest.price;
-    result->branch_bound = contest.bound;
+    result->branch_bound = bound_of_all(optimizer, component, list, &contest);
     if (!product && room_of(optimizer, node, list) > 0) {
         open_rest(optimizer, list);
         rc = share(optimizer, node, list, false, &contest);
