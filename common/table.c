@@ -56,11 +56,12 @@ void table_finish(struct table *table)
 }
 
 /* The bucket that holds the name, or the empty one where it would go. */
-static uint32_t bucket_of(const struct table *table, const char *name)
+static uint32_t bucket_of(const struct table *table, const char *name, uint32_t hash)
 {
-    uint32_t bucket = hash_name(name) & table->buckets_mask;
-    while (table->buckets[bucket] != 0 &&
-           strcmp(name_at(table, table->buckets[bucket] - 1), name) != 0) {
+    uint32_t bucket = hash & table->buckets_mask;
+    while (table->buckets[bucket].slot != 0 &&
+           (table->buckets[bucket].hash != hash ||
+            strcmp(name_at(table, table->buckets[bucket].slot - 1), name) != 0)) {
         bucket = (bucket + 1) & table->buckets_mask;
     }
     return bucket;
@@ -68,14 +69,15 @@ static uint32_t bucket_of(const struct table *table, const char *name)
 
 void *table_find(const struct table *table, const char *name)
 {
-    uint32_t slot = table->buckets[bucket_of(table, name)];
+    uint32_t slot = table->buckets[bucket_of(table, name, hash_name(name))].slot;
     return slot == 0 ? NULL : table->records + (size_t)(slot - 1) * table->record_size;
 }
 
 void *table_add(struct table *table, const char *name)
 {
-    uint32_t bucket = bucket_of(table, name);
-    if (table->buckets[bucket] != 0 || table->count == table->capacity) {
+    const uint32_t hash = hash_name(name);
+    uint32_t bucket = bucket_of(table, name, hash);
+    if (table->buckets[bucket].slot != 0 || table->count == table->capacity) {
         return NULL;
     }
     uint32_t slot = table->free_head;
@@ -92,7 +94,7 @@ void *table_add(struct table *table, const char *name)
     assert(length < table->record_size - table->name_offset);
     memcpy(record + table->name_offset, name, length + 1);
     table->used[slot] = 1;
-    table->buckets[bucket] = slot + 1;
+    table->buckets[bucket] = (struct table_bucket){.slot = slot + 1, .hash = hash};
     table->count++;
     table->changes++;
     return record;
@@ -102,18 +104,19 @@ void table_remove(struct table *table, void *record)
 {
     uint32_t slot = table_slot(table, record);
     assert(table->used[slot] != 0);
-    uint32_t hole = bucket_of(table, name_at(table, slot));
-    assert(table->buckets[hole] == slot + 1);
-    table->buckets[hole] = 0;
+    const char *name = name_at(table, slot);
+    uint32_t hole = bucket_of(table, name, hash_name(name));
+    assert(table->buckets[hole].slot == slot + 1);
+    table->buckets[hole].slot = 0;
     /* Linear probing: move back what would no longer be found behind the hole. */
-    for (uint32_t at = (hole + 1) & table->buckets_mask; table->buckets[at] != 0;
+    for (uint32_t at = (hole + 1) & table->buckets_mask; table->buckets[at].slot != 0;
          at = (at + 1) & table->buckets_mask) {
-        uint32_t home = hash_name(name_at(table, table->buckets[at] - 1)) & table->buckets_mask;
+        uint32_t home = table->buckets[at].hash & table->buckets_mask;
         uint32_t distance_home = (at - home) & table->buckets_mask;
         uint32_t distance_hole = (at - hole) & table->buckets_mask;
         if (distance_home >= distance_hole) {
             table->buckets[hole] = table->buckets[at];
-            table->buckets[at] = 0;
+            table->buckets[at].slot = 0;
             hole = at;
         }
     }

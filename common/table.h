@@ -10,9 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The hash stands beside the slot, so that other names cost no look at their records. */
+struct table_bucket {
+    uint32_t slot; /* + 1; 0: empty */
+    uint32_t hash;
+};
+
 struct table {
     unsigned char *records;
-    uint32_t *buckets; /* slot + 1, 0: empty; linear probing */
+    struct table_bucket *buckets; /* linear probing */
     uint32_t *next_free;
     unsigned char *used;
     size_t record_size;

@@ -126,6 +126,7 @@ static void *guard_run(void *argument)
 {
     (void)argument;
     struct zap_request request;
+    struct inflow inflow = {0};
     zmq_pollitem_t items[] = {
         {.socket = guard.zap, .events = ZMQ_POLLIN},
         {.fd = guard.stop_fd, .events = ZMQ_POLLIN},
@@ -137,7 +138,7 @@ static void *guard_run(void *argument)
             break;
         }
         if (clock_boot_ms() >= sweep_at_ms) {
-            (void)atomic_fetch_add(&guard.cut_off, (unsigned)inflow_sweep());
+            (void)atomic_fetch_add(&guard.cut_off, (unsigned)inflow_sweep(&inflow));
             sweep_at_ms = clock_boot_ms() + INFLOW_SWEEP_MS;
         }
         if ((items[0].revents & ZMQ_POLLIN) != 0 && receive_request(guard.zap, &request)) {

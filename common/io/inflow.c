@@ -24,6 +24,12 @@
 /* Per sweep: heartbeats and subscriptions, which are never delivered. */
 #define SLACK_BYTES (64u << 10)
 
+/* Listing the descriptors costs more than asking each number below the highest one, since new
+ * connections get the lowest that is free: a list is made only so often, and some numbers above
+ * its highest are asked too. */
+#define SWEEPS_PER_LIST 4
+#define NUMBERS_ABOVE   256
+
 /* By descriptor. Written by the sweeping thread alone. */
 struct connection_flow {
     uint64_t received;  /* by the kernel, at the last sweep */
@@ -120,20 +126,36 @@ static bool sweep_one(int fd)
     return shutdown(fd, SHUT_RDWR) == 0;
 }
 
-int inflow_sweep(void)
+/* The highest descriptor there is; -1: cannot be told now. */
+static int highest_descriptor(void)
 {
-    int cut_off = 0;
+    int highest = -1;
     DIR *folder = opendir("/proc/self/fd");
     if (folder == NULL) {
-        return 0; /* no descriptor left: the next sweep */
+        return -1; /* no descriptor left */
     }
     // NOLINTNEXTLINE(concurrency-mt-unsafe): the folder is this thread's own
     for (const struct dirent *row = readdir(folder); row != NULL; row = readdir(folder)) {
         long fd = strtol(row->d_name, NULL, 10);
-        if (row->d_name[0] != '.' && fd >= 0 && fd < DESCRIPTORS_MAX) {
-            cut_off += sweep_one((int)fd) ? 1 : 0;
+        if (row->d_name[0] != '.' && fd > highest && fd < DESCRIPTORS_MAX) {
+            highest = (int)fd;
         }
     }
     (void)closedir(folder); /* read only */
+    return highest;
+}
+
+int inflow_sweep(struct inflow *inflow)
+{
+    if (inflow->sweeps++ % SWEEPS_PER_LIST == 0) {
+        int highest = highest_descriptor();
+        if (highest >= 0) {
+            inflow->end = highest + 1 + NUMBERS_ABOVE;
+        }
+    }
+    int cut_off = 0;
+    for (int fd = 0; fd < inflow->end && fd < DESCRIPTORS_MAX; fd++) {
+        cut_off += sweep_one(fd) ? 1 : 0;
+    }
     return cut_off;
 }

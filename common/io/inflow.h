@@ -23,8 +23,14 @@ void inflow_add_endpoint(const char *endpoint);
 /* A frame came out of a bound socket. Any thread. */
 void inflow_delivered(zmq_msg_t *frame);
 
+/* Of the sweeping thread; starts zeroed. */
+struct inflow {
+    unsigned sweeps;
+    int end; /* descriptors below this are looked at */
+};
+
 /* Looks at all connections; returns how many were cut off. One thread, every INFLOW_SWEEP_MS.
  */
-int inflow_sweep(void);
+int inflow_sweep(struct inflow *inflow);
 
 #endif

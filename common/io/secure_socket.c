@@ -13,8 +13,11 @@
 #define OPTION_ZAP_ENFORCE_DOMAIN 93
 
 #define HANDSHAKE_MS         2000
-#define HEARTBEAT_MS         2000
-#define HEARTBEAT_TIMEOUT_MS 6000
+#define HEARTBEAT_MS         4000
+#define HEARTBEAT_TIMEOUT_MS 4000
+#define KEEPALIVE_IDLE_S     4
+#define KEEPALIVE_INTERVAL_S 2
+#define KEEPALIVE_COUNT      3
 #define RECONNECT_MS         100
 #define RECONNECT_MAX_MS     2000
 #define BACKLOG              1024
@@ -48,6 +51,25 @@ static int set_text(void *handle, int option, const char *value)
     return zmq_setsockopt(handle, option, value, strlen(value));
 }
 
+/*
+ * Each side asks for answers itself: the TTL that libzmq sends along is forgotten with the next
+ * message, so it finds no peer that falls silent in the middle of its work, and costs a timer
+ * for each connection (libzmq looks through all of them to end one). Who only listens to
+ * publishers leaves the watch to the kernel: a lost publisher is noticed by what it no longer
+ * says.
+ */
+static int set_liveness(void *handle, bool only_listens)
+{
+    if (!only_listens) {
+        int r = set_number(handle, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+        return r != 0 ? r : set_number(handle, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    }
+    int r = set_number(handle, ZMQ_TCP_KEEPALIVE, 1);
+    r = r != 0 ? r : set_number(handle, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
+    r = r != 0 ? r : set_number(handle, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
+    return r != 0 ? r : set_number(handle, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
+}
+
 static int set_limits(void *handle, const struct secure_socket_options *options)
 {
     int64_t frame_bytes = -1;
@@ -56,15 +78,14 @@ static int set_limits(void *handle, const struct secure_socket_options *options)
     }
     int send = options->send_high_water > 0 ? options->send_high_water : HIGH_WATER;
     int receive = options->receive_high_water > 0 ? options->receive_high_water : HIGH_WATER;
+    const bool only_listens = options->type == ZMQ_SUB && options->server_public == NULL;
     int r = zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes);
     r = r != 0 ? r : set_number(handle, ZMQ_SNDHWM, send);
     r = r != 0 ? r : set_number(handle, ZMQ_RCVHWM, receive);
     r = r != 0 ? r : set_number(handle, ZMQ_LINGER, SECURE_SOCKET_LINGER_MS);
     r = r != 0 ? r : set_number(handle, ZMQ_BACKLOG, BACKLOG);
     r = r != 0 ? r : set_number(handle, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    r = r != 0 ? r : set_number(handle, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-    r = r != 0 ? r : set_number(handle, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
-    r = r != 0 ? r : set_number(handle, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    r = r != 0 ? r : set_liveness(handle, only_listens);
     r = r != 0 ? r : set_number(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     r = r != 0 ? r : set_number(handle, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
     if (r == 0 && options->type == ZMQ_ROUTER) {

@@ -14,12 +14,20 @@
 #define FORGET_AFTER_MS 600000
 #define FORGET_SLICE    256
 
+/* "NODE/LETTER/NAME". By hand, since it is made for every value of every message. */
 static void make_key(char key[METRIC_KEY_SIZE], const char *node, enum metric_subject subject,
                      const char *name)
 {
     static const char letters[] = "?nve";
-    (void)snprintf(key, METRIC_KEY_SIZE, "%.*s/%c/%.*s", NAME_SIZE - 1, node,
-                   letters[(unsigned)subject & 3u], NAME_SIZE - 1, name);
+    char *end = memccpy(key, node, '\0', NAME_SIZE);
+    end = end != NULL ? end - 1 : key + NAME_SIZE - 1;
+    *end++ = '/';
+    *end++ = letters[(unsigned)subject & 3u];
+    *end++ = '/';
+    char *last = memccpy(end, name, '\0', NAME_SIZE);
+    if (last == NULL) {
+        end[NAME_SIZE - 1] = '\0';
+    }
 }
 
 static int64_t newest_ms(const struct metric_record *record)

@@ -23,6 +23,12 @@
 #define STOP_DRAIN_MS   2000
 #define STORE_RETRY_MS  1000
 
+/* From so many messages of agents a second on they are taken in batches: waking for each would
+ * cost more than the message does. Nothing that agents say is decided upon within milliseconds.
+ */
+#define AGENT_MESSAGES_MANY 2000
+#define AGENTS_REST_MS      10
+
 int loop_step(struct loop *loop, struct cluster_event *event, struct err *err)
 {
     event->now_ms = loop->now_ms;
@@ -337,6 +343,8 @@ static void housekeeping(struct loop *loop)
     loop->housekeeping_at_ms = loop->now_ms + HOUSEKEEPING_MS;
     reload_keyring(loop, false);
     refusals_of_bus(loop);
+    loop->agents_are_many = loop->agent_messages > AGENT_MESSAGES_MANY * HOUSEKEEPING_MS / 1000;
+    loop->agent_messages = 0;
     struct cluster_status status;
     cluster_summary(loop->cluster, &status);
     (void)sd_notifyf(
@@ -372,13 +380,19 @@ static int step_late(struct loop *loop, int64_t late_ms, struct err *err)
     return loop_step(loop, &event, err);
 }
 
+static bool agents_rest(const struct loop *loop)
+{
+    return loop->agents_are_many && loop->now_ms < loop->agents_rest_till_ms;
+}
+
 /* One turn of the loop. */
 static int turn(struct loop *loop, int64_t deadline_ms, struct err *err)
 {
+    const bool rest = agents_rest(loop);
     enum { CONTROL, TELEMETRY, STORE, SOLVER, SIGNALS, METRICS, API, COUNT };
     struct poll_item items[COUNT] = {
-        [CONTROL] = {.socket = loop->control},
-        [TELEMETRY] = {.socket = loop->telemetry},
+        [CONTROL] = {.socket = rest ? NULL : loop->control, .fd = -1},
+        [TELEMETRY] = {.socket = rest ? NULL : loop->telemetry, .fd = -1},
         [API] = {.socket = loop->api},
         [STORE] = {.fd = loop->store_driver->fd(loop->store)},
         [SOLVER] = {.fd = solver_fd(loop->solver)},
@@ -404,6 +418,7 @@ static int turn(struct loop *loop, int64_t deadline_ms, struct err *err)
     }
     if (rc == 0 && items[TELEMETRY].ready) {
         rc = receive_telemetry(loop, err);
+        loop->agents_rest_till_ms = loop->now_ms + AGENTS_REST_MS;
     }
     if (rc == 0) {
         rc = take_solution(loop, err);
@@ -431,6 +446,9 @@ static int64_t next_deadline(const struct loop *loop)
     }
     if (loop->retry && loop->retry_at_ms < deadline_ms) {
         deadline_ms = loop->retry_at_ms;
+    }
+    if (agents_rest(loop) && loop->agents_rest_till_ms < deadline_ms) {
+        deadline_ms = loop->agents_rest_till_ms;
     }
     return deadline_ms;
 }

@@ -83,6 +83,9 @@ struct loop {
 
     int64_t now_ms; /* boot time of the present turn */
     int64_t housekeeping_at_ms;
+    uint32_t agent_messages;     /* since the last housekeeping */
+    bool agents_are_many;        /* so many that their messages are taken in batches ... */
+    int64_t agents_rest_till_ms; /* ... the next one not before this */
     struct refusal refusals[REFUSAL_COUNT];
     uint64_t refused_connections; /* as last told */
     uint64_t unsent;

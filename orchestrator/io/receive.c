@@ -57,6 +57,7 @@ int receive_control(struct loop *loop, struct err *err)
 {
     struct bus_message message;
     for (int i = 0; i < CONTROL_MAX && bus_receive(loop->control, &message) == 0; i++) {
+        loop->agent_messages++;
         if (!decode_node(loop, &message, false)) {
             continue;
         }
@@ -86,6 +87,7 @@ int receive_telemetry(struct loop *loop, struct err *err)
 {
     struct bus_message message;
     for (int i = 0; i < TELEMETRY_MAX && bus_receive(loop->telemetry, &message) == 0; i++) {
+        loop->agent_messages++;
         if (decode_node(loop, &message, true)) {
             int rc = step_node(loop, message.sender->name, err);
             if (rc != 0) {
