@@ -108,8 +108,7 @@ static void forget_coupled(struct coupled_memory *coupled)
     free(coupled->used);
     free(coupled->caps);
     free(coupled->fill_keys);
-    free(coupled->bound_keys);
-    free(coupled->bound_terms);
+    free(coupled->weight_prices);
     *coupled = (struct coupled_memory){0};
 }
 
@@ -154,8 +153,10 @@ static int take_coupled(struct coupled_memory *out, const struct allocation_prob
     }
     const size_t slots = out->slots_count + 1u;
     out->grids = calloc(nodes, sizeof *out->grids);
-    for (size_t j = 0; out->grids != NULL && j < nodes; j++) {
+    out->weight_prices = calloc(nodes, sizeof *out->weight_prices);
+    for (size_t j = 0; out->grids != NULL && out->weight_prices != NULL && j < nodes; j++) {
         out->grids[j] = NAN;
+        out->weight_prices[j] = NAN;
     }
     out->node_tables = calloc(nodes * PRICES_POINTS, sizeof *out->node_tables);
     out->node_keys = calloc(nodes, sizeof *out->node_keys);
@@ -168,14 +169,12 @@ static int take_coupled(struct coupled_memory *out, const struct allocation_prob
     out->used = calloc(nodes, sizeof *out->used);
     out->caps = calloc(vms, sizeof *out->caps);
     out->fill_keys = calloc(nodes, sizeof *out->fill_keys);
-    out->bound_keys = calloc(services, sizeof *out->bound_keys);
-    out->bound_terms = calloc(services, sizeof *out->bound_terms);
     return out->slots == NULL || out->grids == NULL || out->node_tables == NULL ||
                    out->node_keys == NULL || out->service_tables == NULL ||
                    out->service_keys == NULL || out->real_caps == NULL ||
                    out->whole_caps == NULL || out->positions == NULL ||
                    out->log_prices == NULL || out->used == NULL || out->caps == NULL ||
-                   out->fill_keys == NULL || out->bound_keys == NULL || out->bound_terms == NULL
+                   out->fill_keys == NULL || out->weight_prices == NULL
                ? -ENOMEM
                : 0;
 }

@@ -28,9 +28,7 @@ struct coupled_memory {
     double *used;        /* by node: sum of the real caps there */
     uint32_t *caps;      /* of every VM, settled */
     uint64_t *fill_keys; /* by node: what its single services had their caps for; 0: nothing */
-    /* bound, by service: */
-    uint64_t *bound_keys;
-    double *bound_terms;
+    double *weight_prices; /* by node: of the triage, weight per percent; NAN: none */
 };
 
 struct allocation_memory {

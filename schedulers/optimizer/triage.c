@@ -14,12 +14,6 @@ uint32_t triage_need(const struct optimizer_service *service)
     return r > 0.0 ? (uint32_t)ceil(r / service->value.unit - VALUE_TOLERANCE) : 0;
 }
 
-uint32_t triage_space(const struct triage *triage, uint32_t vm)
-{
-    const struct allocation_vm *it = &triage->optimizer->problem->vms[vm];
-    return it->fixed ? 0 : optimizer_vm_most(it) - optimizer_vm_least(it);
-}
-
 static uint32_t least_cap(const struct optimizer *optimizer, uint32_t v)
 {
     const struct optimizer_service *it = &optimizer->services[optimizer->owners[v]];
@@ -27,7 +21,8 @@ static uint32_t least_cap(const struct optimizer *optimizer, uint32_t v)
                                         : it->value.lo;
 }
 
-static int build_node(struct triage *triage, uint32_t at, uint32_t *singles)
+static int build_node(struct triage *triage, uint32_t at, uint32_t *singles,
+                      struct arena *arena)
 {
     const struct optimizer *optimizer = triage->optimizer;
     const struct optimizer_node *node = &optimizer->nodes[triage->component->nodes[at]];
@@ -51,7 +46,17 @@ static int build_node(struct triage *triage, uint32_t at, uint32_t *singles)
     }
     out->capacity = node->cpu_pct > least ? node->cpu_pct - (uint32_t)least : 0;
     out->left = out->capacity;
-    return knapsack_build(optimizer, &out->knapsack, singles, count, out->capacity);
+    const int rc = knapsack_build(optimizer, &out->knapsack, singles, count, out->capacity);
+    out->hull = arena_take(arena, out->knapsack.frontier_count + 1u, sizeof *out->hull);
+    return rc < 0 ? rc : out->hull == NULL ? -ENOMEM : 0;
+}
+
+static void note_spaces(struct triage *triage, const struct optimizer_service *it)
+{
+    for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
+        const struct allocation_vm *vm = &triage->optimizer->problem->vms[v];
+        triage->spaces[v] = vm->fixed ? 0 : optimizer_vm_most(vm) - optimizer_vm_least(vm);
+    }
 }
 
 static int build(struct triage *triage, struct arena *arena)
@@ -68,6 +73,9 @@ static int build(struct triage *triage, struct arena *arena)
     triage->coupled = arena_take(arena, component->services_count + 1u, sizeof(uint32_t));
     triage->density = arena_take(arena, component->services_count + 1u, sizeof(double));
     triage->taken = arena_take(arena, optimizer->problem->vms_count + 1u, sizeof(uint32_t));
+    triage->needs =
+        arena_take(arena, optimizer->problem->services_count + 1u, sizeof(uint32_t));
+    triage->spaces = arena_take(arena, optimizer->problem->vms_count + 1u, sizeof(uint32_t));
     uint32_t *singles = arena_take(arena, most + 1u, sizeof *singles);
     if (arena->failed) {
         return -ENOMEM;
@@ -77,6 +85,8 @@ static int build(struct triage *triage, struct arena *arena)
         const bool fixed =
             it->coupling == COUPLING_SINGLE && optimizer->problem->vms[it->first_vm].fixed;
         it->kept = fixed && it->reachable;
+        triage->needs[component->services[i]] = triage_need(it);
+        note_spaces(triage, it);
         if (it->coupling != COUPLING_SINGLE && it->reachable) {
             triage->coupled[triage->coupled_count++] = component->services[i];
         }
@@ -84,7 +94,7 @@ static int build(struct triage *triage, struct arena *arena)
     int rc = 0;
     for (uint32_t k = 0; rc == 0 && k < component->nodes_count; k++) {
         triage->node_at[component->nodes[k]] = k;
-        rc = build_node(triage, k, singles);
+        rc = build_node(triage, k, singles, arena);
     }
     return rc;
 }
@@ -101,7 +111,9 @@ int triage_choose(struct optimizer *optimizer, const struct component *component
         result->kept_weight_bound = triage.bound + fixed < result->kept_weight_bound
                                         ? triage.bound + fixed
                                         : result->kept_weight_bound;
-        rc = triage_make_choice(&triage, flow, &arena);
+        if (optimizer->problem->objective == ALLOCATION_FLOORS) {
+            rc = triage_make_choice(&triage, flow, &arena);
+        }
     }
     for (uint32_t k = 0; triage.nodes != NULL && k < component->nodes_count; k++) {
         knapsack_finish(&triage.nodes[k].knapsack);

@@ -10,9 +10,11 @@
 
 struct triage_node {
     struct knapsack knapsack; /* of its single services */
-    uint32_t capacity;        /* beyond what everybody has at least */
-    uint32_t left;            /* of it, by the coupled services that are kept */
-    double price;             /* weight per percent */
+    uint32_t *hull;           /* states of it that are best at some price */
+    uint32_t hull_count;
+    uint32_t capacity; /* beyond what everybody has at least */
+    uint32_t left;     /* of it, by the coupled services that are kept */
+    double price;      /* weight per percent */
     double best_price;
     double slope; /* of the bound over the price */
     double momentum;
@@ -25,15 +27,15 @@ struct triage {
     uint32_t *node_at;
     uint32_t *coupled; /* services whose floor is in reach */
     uint32_t coupled_count;
-    double *density; /* by coupled service: weight over its price; for the order */
-    uint32_t *taken; /* of every VM of a coupled service: percents beyond its least */
+    double *density;  /* by coupled service: weight over its price; for the order */
+    uint32_t *taken;  /* of every VM of a coupled service: percents beyond its least */
+    uint32_t *needs;  /* of every service: triage_need() */
+    uint32_t *spaces; /* of every VM: what it may take at most */
     double bound;
 };
 
 /* Percents that a service needs beyond its least: of each VM of a gang, in all of a sum. */
 uint32_t triage_need(const struct optimizer_service *service);
-/* What a VM may take at most. */
-uint32_t triage_space(const struct triage *triage, uint32_t vm);
 
 /* ---- triage_prices.c ---- */
 void triage_find_prices(struct triage *triage);

@@ -87,7 +87,7 @@ static void find_options(const struct triage *triage, uint32_t v, uint32_t missi
 {
     const struct triage_node *node = node_of(triage, v);
     const struct knapsack *knapsack = &node->knapsack;
-    uint32_t space = triage_space(triage, v) - triage->taken[v];
+    uint32_t space = triage->spaces[v] - triage->taken[v];
     space = space < node->left ? space : node->left;
     space = space < missing ? space : missing;
     if (space == 0) {
