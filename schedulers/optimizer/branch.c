@@ -68,8 +68,8 @@ static int solve_plain(struct search *search)
         const struct contender *it = &contest->all[i];
         least += it->least;
         most += it->most;
-        limits[2 * i] = it->least;
-        limits[2 * i + 1] = it->most;
+        limits[2 * (size_t)i] = it->least;
+        limits[2 * (size_t)i + 1] = it->most;
         search->best[i] = it->least;
         value += net_value(search->optimizer, it->service, it->least);
     }
@@ -82,8 +82,8 @@ static int solve_plain(struct search *search)
         rc = rc == 0 ? dive_solve(search) : rc;
     }
     for (uint32_t i = 0; i < contest->count; i++) {
-        contest->all[i].least = limits[2 * i];
-        contest->all[i].most = limits[2 * i + 1];
+        contest->all[i].least = limits[2 * (size_t)i];
+        contest->all[i].most = limits[2 * (size_t)i + 1];
         contest->all[i].n = search->best[i];
     }
     contest->value = search->best_value;
