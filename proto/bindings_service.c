@@ -110,6 +110,8 @@ static const struct field_binding vm_group_fields[] = {
     {U64(vm_group, net_rate_kib_s), .unit = UNIT_KIB_S, .min = 1, .max = KIB_MAX,
      .about = "limit of network traffic of each VM"},
     {BOOL(vm_group, spread), .about = "true: not two of the group on one node"},
+    {U32(vm_group, vcpus_min), .min = 1, .max = VCPUS_MAX, .fallback = "vcpus",
+     .about = "fewest VCPUs; below vcpus it lets the manager choose"},
 };
 MESSAGE_BINDING(vm_group);
 

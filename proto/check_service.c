@@ -180,6 +180,13 @@ static void check_group(const struct service *service, const struct vm_group *gr
     if (group->vcpus != 0 && group->cpu.max_pct > group->vcpus * 100) {
         wrong_group(place, ".cpu", "more than its vcpus can use");
     }
+    if (group->vcpus != 0 && group->vcpus_min > group->vcpus) {
+        wrong_group(place, ".vcpus_min", "is above vcpus");
+    }
+    if (service->kind == SERVICE_KIND_CLUSTER && group->vcpus_min != 0 &&
+        group->vcpus_min != group->vcpus) {
+        wrong_group(place, ".vcpus_min", "a cluster cannot change its size while it runs");
+    }
     bool fixed =
         group->count.min == 0 || group->count.max == 0 || group->count.min == group->count.max;
     if (service->kind == SERVICE_KIND_CLUSTER && !fixed) {

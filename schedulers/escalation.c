@@ -122,6 +122,28 @@ static void remove_vm(struct trial *trial, const struct escalation_candidate *ca
     shift_later(trial, candidate->service, -1);
 }
 
+/* Of VMs that get another number of VCPUs; never below what they must have. */
+static void limit_caps(struct trial *trial, const struct escalation_candidate *candidate)
+{
+    for (uint32_t k = 0; k < candidate->vms_count; k++) {
+        struct allocation_vm *vm = &trial->vms[candidate->vm + k];
+        if (!vm->fixed) {
+            vm->max_cap_pct = candidate->max_cap_pct > vm->min_cap_pct ? candidate->max_cap_pct
+                                                                       : vm->min_cap_pct;
+        }
+    }
+}
+
+static bool takes_away(enum escalation_kind kind)
+{
+    return kind == ESCALATION_REMOVE_VM || kind == ESCALATION_FEWER_VCPUS;
+}
+
+static bool keeps_shape(enum escalation_kind kind)
+{
+    return kind != ESCALATION_ADD_VM && kind != ESCALATION_REMOVE_VM;
+}
+
 static bool is_valid(const struct allocation_problem *problem,
                      const struct escalation_candidate *candidate)
 {
@@ -137,6 +159,10 @@ static bool is_valid(const struct allocation_problem *problem,
                candidate->min_cap_pct <= candidate->max_cap_pct;
     case ESCALATION_MOVE_VM: return candidate->node < problem->nodes_count && its_vm;
     case ESCALATION_REMOVE_VM: return its_vm && service->vms_count > 1;
+    case ESCALATION_MORE_VCPUS:
+    case ESCALATION_FEWER_VCPUS:
+        return its_vm && candidate->vms_count > 0 && candidate->max_cap_pct >= FEWEST_PCT &&
+               candidate->vms_count <= service->first_vm + service->vms_count - candidate->vm;
     }
     return false;
 }
@@ -150,6 +176,11 @@ static void carry_out(struct trial *trial, const struct escalation_candidate *ca
         break;
     case ESCALATION_MOVE_VM: trial->vms[candidate->vm].node = candidate->node; break;
     case ESCALATION_REMOVE_VM: remove_vm(trial, candidate); break;
+    case ESCALATION_MORE_VCPUS:
+        free_want(trial, candidate->service);
+        limit_caps(trial, candidate);
+        break;
+    case ESCALATION_FEWER_VCPUS: limit_caps(trial, candidate); break;
     }
 }
 
@@ -168,7 +199,7 @@ static double weight_at_floor(const struct trial *trial)
 static bool is_worthwhile(const struct escalation_candidate *candidate,
                           const struct escalation_judgement *judgement)
 {
-    if (candidate->kind == ESCALATION_REMOVE_VM) {
+    if (takes_away(candidate->kind)) {
         return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > -candidate->cost;
     }
     if (judgement->kept_gain > WEIGHT_STEP) {
@@ -177,13 +208,13 @@ static bool is_worthwhile(const struct escalation_candidate *candidate,
     return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > candidate->cost;
 }
 
-/* A move leaves the shape of the problem as it is: only the parts around two nodes are solved
- * anew. */
+/* A step that leaves the shape of the problem as it is: only the parts around its nodes are
+ * solved anew. */
 static int solve_with(struct trial *trial, const struct escalation_candidate *candidate,
                       struct err *err)
 {
     carry_out(trial, candidate);
-    return candidate->kind == ESCALATION_MOVE_VM
+    return keeps_shape(candidate->kind)
                ? allocation_solve_again(&trial->problem, trial->memory, &trial->answer, err)
                : allocation_solve(&trial->problem, &trial->answer, err);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What comes after caps. When the best allocation still leaves a service short, something
- * slower may help: one more VM, a VM moved to a node with room; and when a service has had more
- * than it needs for long, one VM less. Each such step is judged by solving the allocation with
- * it: its gain is what the objective rises by, its cost what the step itself loses, spread over
- * a horizon. Only a step that gains more than it costs is worth anything.
+ * slower may help: more VCPUs, one more VM, a VM moved to a node with room; and when a service
+ * has had more than it needs for long, fewer of them. Each such step is judged by solving the
+ * allocation with it: its gain is what the objective rises by, its cost what the step itself
+ * loses, spread over a horizon. Only a step that gains more than it costs is worth anything.
  *
  * The caller makes the candidates, since only it knows what is allowed where.
  */
@@ -19,17 +19,21 @@ enum escalation_kind {
     ESCALATION_ADD_VM = 1,
     ESCALATION_MOVE_VM = 2,
     ESCALATION_REMOVE_VM = 3,
+    ESCALATION_MORE_VCPUS = 4, /* the caps of some VMs may rise further */
+    ESCALATION_FEWER_VCPUS = 5,
 };
 
 struct escalation_candidate {
     enum escalation_kind kind;
     uint32_t service;     /* index in the problem */
-    uint32_t vm;          /* index; MOVE, REMOVE */
+    uint32_t vm;          /* index; MOVE, REMOVE; VCPUS: the first of vms_count */
+    uint32_t vms_count;   /* VCPUS */
+    uint32_t vcpus;       /* VCPUS: of each then; for the caller */
     uint32_t node;        /* index of the target; ADD, MOVE */
     uint32_t min_cap_pct; /* ADD: the range of the new VM */
-    uint32_t max_cap_pct;
-    uint64_t memory_kib; /* ADD */
-    double cost;         /* nats over the horizon; REMOVE: what may be lost at most */
+    uint32_t max_cap_pct; /* VCPUS: of each VM with them */
+    uint64_t memory_kib;  /* ADD */
+    double cost; /* nats over the horizon; REMOVE, FEWER_VCPUS: what may be lost at most */
 };
 
 struct escalation_judgement {
@@ -41,10 +45,10 @@ struct escalation_judgement {
 };
 
 /*
- * Judges every candidate for itself, against the optimum without it. An ADD or MOVE is
- * worthwhile when it keeps more weight at the floor, or as much with a gain above its cost; a
- * REMOVE when nobody falls below a floor and the loss stays within its cost. Errors as of
- * allocation_solve(), with -EINVAL for a candidate that does not fit the problem.
+ * Judges every candidate for itself, against the optimum without it. What gives a service more
+ * is worthwhile when it keeps more weight at the floor, or as much with a gain above its cost;
+ * what takes from it when nobody falls below a floor and the loss stays within its cost. Errors
+ * as of allocation_solve(), with -EINVAL for a candidate that does not fit the problem.
  */
 int escalation_judge(const struct allocation_problem *problem,
                      const struct escalation_candidate *candidates, uint32_t count,

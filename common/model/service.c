@@ -27,6 +27,9 @@ static void group_set_defaults(struct vm_group *group, uint32_t index)
     if (group->vcpus == 0) {
         group->vcpus = (group->cpu.max_pct + 99) / 100;
     }
+    if (group->vcpus_min == 0) {
+        group->vcpus_min = group->vcpus;
+    }
     if (group->memory_kib == 0) {
         group->memory_kib = DEFAULT_MEMORY_KIB;
     }

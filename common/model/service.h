@@ -97,6 +97,7 @@ struct vm_group {
     struct count_range count; /* default 1; a range means that the manager may choose */
     char image[NAME_SIZE];
     uint32_t vcpus;       /* default: enough for cpu.max */
+    uint32_t vcpus_min;   /* the manager may take VCPUs offline down to this; default: vcpus */
     struct cap_range cpu; /* the manager moves the cap in this range */
     uint64_t memory_kib;
     uint32_t port; /* where the guest serves, for the entry point */

@@ -169,6 +169,7 @@ static int64_t visit(struct cluster *cluster, struct service_record *service,
         service->next_control_ms = 0;
         state->short_since_ms = 0; /* what was seen of it before it was away says nothing */
         state->spare_since_ms = 0;
+        memset(state->vcpus_spare_since_ms, 0, sizeof state->vcpus_spare_since_ms);
         return state->next_measure_ms;
     }
     if (service->next_control_ms == 0) {

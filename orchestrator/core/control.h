@@ -9,6 +9,7 @@
  *   control_outcome.c  what came out of it
  *   control_loss.c     a lost node as a decision: its VMs start elsewhere, others make room
  *   control_room.c     what nodes can spare beside floors
+ *   control_vcpus.c    more VCPUs or fewer
  *   control_candidates.c  what may come after caps: a VM more or less, a move
  *   control_escalate.c    the best of these steps, when it is worth what it costs
  *   metrics.c, measure.c  what is measured
@@ -37,6 +38,7 @@ struct control_service {
     int64_t short_since_ms;
     int64_t short_at_ms; /* newest answer that left it short; 0: none */
     int64_t spare_since_ms;
+    int64_t vcpus_spare_since_ms[VM_GROUPS_MAX]; /* control_vcpus.c: likewise, by group */
 };
 
 /* One VM of the problem under way and what it looked like then. */
@@ -63,6 +65,7 @@ enum control_wait {
     CONTROL_WAIT_STARTS, /* every VM that the decision starts serves */
     CONTROL_WAIT_MOVE,   /* a VM serves from its other node */
     CONTROL_WAIT_GONE,   /* a VM is no more */
+    CONTROL_WAIT_VCPUS,  /* they are online, or offline, in the VMs that it changed */
 };
 
 /* A decision whose effect is still to be measured. */
@@ -149,11 +152,24 @@ void control_take_room(struct cluster *cluster, const struct node_record *node,
 /* ---- control_candidates.c ---- */
 /* Lists the steps to be judged together with the problem; none while it is not their time. */
 void control_candidates(struct cluster *cluster);
+/* A step to be judged, to be filled; NULL: enough of them. */
+struct escalation_candidate *control_add_candidate(struct cluster *cluster,
+                                                   enum escalation_kind kind, uint32_t service);
 /* The node may take one VM more of this group now. */
 bool control_may_add(const struct cluster *cluster, const struct service_record *service,
                      uint32_t group, const struct node_record *node);
 /* Remembers who is short and who has a VM to spare after a fresh answer. */
 void control_note_answer(struct cluster *cluster, const struct allocation_answer *answer);
+
+/* ---- control_vcpus.c ---- */
+/* Steps for a service of the problem, by its index. */
+void control_propose_more_vcpus(struct cluster *cluster, uint32_t index);
+void control_propose_fewer_vcpus(struct cluster *cluster, uint32_t index);
+/* Remembers since when its caps do with fewer. */
+void control_note_vcpus(struct cluster *cluster, uint32_t index);
+/* Carries out such a step. */
+void control_set_vcpus(struct cluster *cluster, const struct escalation_candidate *candidate,
+                       uint64_t decision, struct effects *out);
 
 /* ---- control_escalate.c ---- */
 /* Carries out the best step that is worthwhile, or writes it down as advice. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The slow loop. Caps are moved at once; when the best caps leave a service short for a while,
- * the steps that take longer are tried, one at a time: first a VM more (where the service's
- * file gives a range), then a move of one of its VMs, or of a lighter neighbour, to the node
- * that has most to spare. A service that could do with one VM less for five minutes gives one
- * back. The worker judges each step by the allocation that would follow
+ * the steps that take longer are tried, one at a time: first more VCPUs, then a VM more (where
+ * the service's file gives a range), then a move of one of its VMs, or of a lighter neighbour,
+ * to the node that has most to spare. A service that could do with one VM less for five minutes
+ * gives one back. The worker judges each step by the allocation that would follow
  * (schedulers/escalation.h).
  *
  * No step is taken while another is under way, and none that would lose a disk against what the
@@ -88,6 +88,7 @@ void control_note_answer(struct cluster *cluster, const struct allocation_answer
         note_short(cluster, state, is_short);
         state->spare_since_ms = since(has_vm_to_spare(control, &control->problem_services[i]),
                                       state->spare_since_ms, cluster->now_ms);
+        control_note_vcpus(cluster, i);
     }
     control_note_room(cluster, answer);
 }
@@ -154,8 +155,8 @@ bool control_may_add(const struct cluster *cluster, const struct service_record 
 
 /* ---- candidates ---- */
 
-static struct escalation_candidate *add_candidate(struct cluster *cluster,
-                                                  enum escalation_kind kind, uint32_t service)
+struct escalation_candidate *control_add_candidate(struct cluster *cluster,
+                                                   enum escalation_kind kind, uint32_t service)
 {
     struct control *control = cluster->control;
     if (control->candidates_count == ESCALATION_CANDIDATES_MAX) {
@@ -192,7 +193,7 @@ static void propose_add(struct cluster *cluster, uint32_t index)
         }
         const struct node_record *node = roomiest(cluster, service, group, NULL);
         struct escalation_candidate *candidate =
-            node == NULL ? NULL : add_candidate(cluster, ESCALATION_ADD_VM, index);
+            node == NULL ? NULL : control_add_candidate(cluster, ESCALATION_ADD_VM, index);
         if (candidate == NULL) {
             continue;
         }
@@ -252,7 +253,8 @@ static void propose_move(struct cluster *cluster, uint32_t index, uint32_t v)
         control_room_of(cluster, node) <= control_room_of(cluster, from)) {
         return;
     }
-    struct escalation_candidate *candidate = add_candidate(cluster, ESCALATION_MOVE_VM, index);
+    struct escalation_candidate *candidate =
+        control_add_candidate(cluster, ESCALATION_MOVE_VM, index);
     if (candidate != NULL) {
         candidate->vm = v;
         candidate->node = control_node_for(cluster, node->spec.node);
@@ -316,7 +318,7 @@ static void propose_remove(struct cluster *cluster, uint32_t index)
         return;
     }
     struct escalation_candidate *candidate =
-        add_candidate(cluster, ESCALATION_REMOVE_VM, index);
+        control_add_candidate(cluster, ESCALATION_REMOVE_VM, index);
     if (candidate != NULL) {
         candidate->vm = v;
         candidate->cost = REMOVE_LOSS * service->weight;
@@ -372,6 +374,7 @@ static void propose_removals(struct cluster *cluster)
         if (state->spare_since_ms != 0 && cluster->now_ms - state->spare_since_ms >= SPARE_MS) {
             propose_remove(cluster, i);
         }
+        control_propose_fewer_vcpus(cluster, i);
     }
 }
 
@@ -389,6 +392,7 @@ void control_candidates(struct cluster *cluster)
             break;
         }
         visited[count] = index;
+        control_propose_more_vcpus(cluster, index);
         propose_add(cluster, index);
         propose_moves(cluster, index);
     }

@@ -18,8 +18,9 @@
 static uint32_t choose(const struct control *control,
                        const struct escalation_judgement *judgements, uint32_t count)
 {
-    static const enum escalation_kind order[] = {ESCALATION_ADD_VM, ESCALATION_MOVE_VM,
-                                                 ESCALATION_REMOVE_VM};
+    static const enum escalation_kind order[] = {ESCALATION_MORE_VCPUS, ESCALATION_ADD_VM,
+                                                 ESCALATION_MOVE_VM, ESCALATION_REMOVE_VM,
+                                                 ESCALATION_FEWER_VCPUS};
     for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
         struct escalation_judgement of_kind[ESCALATION_CANDIDATES_MAX];
         for (uint32_t i = 0; i < count; i++) {
@@ -42,6 +43,18 @@ struct step {
     char to[NAME_SIZE];      /* node that it moves to */
     struct vm_record *added; /* NULL: none, or only advice */
 };
+
+/* "vcpus 1 -> 2 of shop-web-1 and 1 more" */
+static void describe_vcpus(const struct escalation_candidate *candidate,
+                           const struct vm_record *first, char out[TEXT_SIZE / 2])
+{
+    char more[32] = "";
+    if (candidate->vms_count > 1) {
+        (void)snprintf(more, sizeof more, " and %u more", candidate->vms_count - 1);
+    }
+    (void)snprintf(out, TEXT_SIZE / 2, "vcpus %u -> %u of %s%s", first->vm.vcpus,
+                   candidate->vcpus, first->vm.vm, more);
+}
 
 static void describe(const struct cluster *cluster, uint32_t index, struct step *step)
 {
@@ -69,12 +82,19 @@ static void describe(const struct cluster *cluster, uint32_t index, struct step 
         (void)snprintf(out, TEXT_SIZE / 2, "one vm less for %s: %s on %s goes",
                        service->spec.service, vm->vm.vm, vm->vm.node);
         break;
+    case ESCALATION_MORE_VCPUS:
+    case ESCALATION_FEWER_VCPUS: describe_vcpus(candidate, vm, out); break;
     }
+}
+
+static bool takes_away(const struct escalation_candidate *candidate)
+{
+    return candidate->kind == ESCALATION_REMOVE_VM || candidate->kind == ESCALATION_FEWER_VCPUS;
 }
 
 static enum reason reason_of(const struct escalation_candidate *candidate)
 {
-    return candidate->kind == ESCALATION_REMOVE_VM ? REASON_LEVEL_SPARE : REASON_LEVEL_LOW;
+    return takes_away(candidate) ? REASON_LEVEL_SPARE : REASON_LEVEL_LOW;
 }
 
 static void remember(struct cluster *cluster, enum escalation_kind kind,
@@ -87,6 +107,10 @@ static void remember(struct cluster *cluster, enum escalation_kind kind,
         break;
     case ESCALATION_REMOVE_VM:
         control_remember_step(cluster, decision, CONTROL_WAIT_GONE, step->vm, "");
+        break;
+    case ESCALATION_MORE_VCPUS:
+    case ESCALATION_FEWER_VCPUS:
+        control_remember_step(cluster, decision, CONTROL_WAIT_VCPUS, step->vm, "");
         break;
     }
 }
@@ -105,7 +129,7 @@ static void write_text(const struct escalation_candidate *candidate,
                        const struct escalation_judgement *judgement, const char *what,
                        struct decision *decision)
 {
-    if (candidate->kind == ESCALATION_REMOVE_VM) {
+    if (takes_away(candidate)) {
         (void)snprintf(decision->text, sizeof decision->text,
                        "%s: not needed for five minutes; costs %.3f nats", what,
                        judgement->gain < 0.0 ? -judgement->gain : 0.0);
@@ -180,6 +204,10 @@ static bool carry_out(struct cluster *cluster, uint32_t index, struct step *step
     case ESCALATION_REMOVE_VM:
         plan_remove(cluster, vm, out);
         plan_apply(cluster, service, out);
+        return true;
+    case ESCALATION_MORE_VCPUS:
+    case ESCALATION_FEWER_VCPUS:
+        control_set_vcpus(cluster, candidate, cluster->next_decision, out);
         return true;
     }
     return false;

@@ -80,6 +80,21 @@ static bool is_there(const struct cluster *cluster, const char *name, const char
            reconcile_is_serving(cluster, vm);
 }
 
+/* Of the VMs that nothing else has changed since. */
+static bool are_online(const struct cluster *cluster, const struct decision *decision)
+{
+    const struct service_record *service = table_find(&cluster->services, decision->service);
+    const struct vm_record *vm = NULL;
+    for (uint32_t at = 0;
+         service != NULL && (vm = cluster_next_vm_of(cluster, service, &at)) != NULL;) {
+        if (vm->decision == decision->id &&
+            (!vm->status_known || vm->status.vcpus != vm->vm.vcpus)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What the decision waits for has come. */
 static bool has_come(const struct cluster *cluster, const struct control_outcome *outcome)
 {
@@ -95,6 +110,7 @@ static bool has_come(const struct cluster *cluster, const struct control_outcome
         }
         return true;
     case CONTROL_WAIT_MOVE: return is_there(cluster, outcome->vm, outcome->node);
+    case CONTROL_WAIT_VCPUS: return are_online(cluster, decision);
     case CONTROL_WAIT_GONE: return table_find(&cluster->vms, outcome->vm) == NULL;
     }
     return true;

@@ -40,7 +40,13 @@ struct cap_range control_range_of(const struct cluster *cluster, const struct vm
     }
     struct cap_range range = group->cpu;
     range.min_pct = range.min_pct > 0 ? range.min_pct : 1;
-    const uint32_t whole = vm->vm.vcpus * 100; /* a hypervisor refuses a cap above its VCPUs */
+    /* A hypervisor refuses a cap above its VCPUs, and what is not online uses none of it. */
+    uint32_t vcpus = vm->vm.vcpus;
+    if (group->vcpus_min < group->vcpus && vm->status_known && vm->status.vcpus > 0 &&
+        vm->status.vcpus < vcpus) {
+        vcpus = vm->status.vcpus;
+    }
+    const uint32_t whole = vcpus * 100;
     range.max_pct = whole > 0 && whole < range.max_pct ? whole : range.max_pct;
     range.max_pct = range.max_pct > range.min_pct ? range.max_pct : range.min_pct;
     return range;

@@ -96,6 +96,17 @@ static uint32_t group_for(const struct service *spec, const struct vm_record *vm
     return VM_GROUPS_MAX;
 }
 
+/* Where the file gives a range, VCPUs stay as far as it allows and start as enough for the cap:
+ * each one more divides a small cap into more and shorter turns. */
+static uint32_t fit_vcpus(const struct vm *vm, const struct vm_group *group)
+{
+    const uint32_t least = group->vcpus_min > 0 ? group->vcpus_min : group->vcpus;
+    const uint32_t enough = (vm->cap_pct + 99) / 100;
+    uint32_t vcpus = vm->vcpus > enough ? vm->vcpus : enough;
+    vcpus = vcpus < least ? least : vcpus;
+    return vcpus < group->vcpus ? vcpus : group->vcpus;
+}
+
 /* The VM as the group wants it; a cap stays where it is as far as the range allows. */
 static void fit_to_group(struct vm *vm, const struct vm_group *group)
 {
@@ -103,7 +114,7 @@ static void fit_to_group(struct vm *vm, const struct vm_group *group)
         vm->cap_pct = vm->cap_pct < group->cpu.min_pct ? group->cpu.min_pct : vm->cap_pct;
         vm->cap_pct = vm->cap_pct > group->cpu.max_pct ? group->cpu.max_pct : vm->cap_pct;
     }
-    vm->vcpus = group->vcpus;
+    vm->vcpus = fit_vcpus(vm, group);
     vm->memory_kib = group->memory_kib;
     vm->net_rate_kib_s = group->net_rate_kib_s;
     vm->disk_rate_kib_s = group->has_disk ? group->disk.rate_kib_s : 0;
@@ -357,6 +368,7 @@ struct vm_record *plan_add_vm(struct cluster *cluster, struct service_record *se
         return NULL;
     }
     fill_new(cluster, vm, of, 0);
+    vm->vm.vcpus = of->vcpus; /* what there is of it is needed now */
     plan_assign(cluster, vm, node, out);
     plan_apply(cluster, service, out); /* the load is shared anew */
     return vm;

@@ -27,6 +27,10 @@ static void check_group(struct request_context *context, const struct service *s
         reply_fact(context, "vms.%s.cpu: %u %% to %u %% is not a range within %u vcpus",
                    group->name, group->cpu.min_pct, group->cpu.max_pct, group->vcpus);
     }
+    if (group->vcpus_min > group->vcpus) {
+        reply_fact(context, "vms.%s.vcpus_min: %u is more than vcpus, %u", group->name,
+                   group->vcpus_min, group->vcpus);
+    }
     if (!cluster_vm_name(spec->service, group->name, VMS_PER_GROUP_MAX * 2, name)) {
         reply_fact(context, "vms.%s.name: too long together with the name of the service",
                    group->name);

@@ -50,10 +50,11 @@ static bool group_is_equal(const struct vm_group *a, const struct vm_group *b)
 {
     return same(a->name, b->name) && group_is_same_machine(a, b) &&
            a->count.min == b->count.min && a->count.max == b->count.max &&
-           a->vcpus == b->vcpus && a->cpu.min_pct == b->cpu.min_pct &&
-           a->cpu.max_pct == b->cpu.max_pct && a->memory_kib == b->memory_kib &&
-           a->port == b->port && a->disk.rate_kib_s == b->disk.rate_kib_s &&
-           a->net_rate_kib_s == b->net_rate_kib_s && a->spread == b->spread;
+           a->vcpus == b->vcpus && a->vcpus_min == b->vcpus_min &&
+           a->cpu.min_pct == b->cpu.min_pct && a->cpu.max_pct == b->cpu.max_pct &&
+           a->memory_kib == b->memory_kib && a->port == b->port &&
+           a->disk.rate_kib_s == b->disk.rate_kib_s && a->net_rate_kib_s == b->net_rate_kib_s &&
+           a->spread == b->spread;
 }
 
 static bool entry_is_equal(const struct service *a, const struct service *b)

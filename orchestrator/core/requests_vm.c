@@ -48,6 +48,10 @@ static struct vm with_changes(const struct vm *present, const struct set_vm *set
         vm.cap_pct = vm.cap_pct > group->cpu.max_pct ? group->cpu.max_pct : vm.cap_pct;
     }
     vm.weight = set->weight != 0 ? set->weight : vm.weight;
+    const uint32_t enough = (vm.cap_pct + 99) / 100;
+    if (group->vcpus_min < group->vcpus && enough > vm.vcpus && enough <= group->vcpus) {
+        vm.vcpus = enough; /* a cap brings the VCPUs that it needs */
+    }
     vm.vcpus = set->vcpus != 0 ? set->vcpus : vm.vcpus;
     vm.memory_kib = set->memory_kib != 0 ? set->memory_kib : vm.memory_kib;
     vm.net_rate_kib_s = set->net_rate_kib_s != 0 ? set->net_rate_kib_s : vm.net_rate_kib_s;

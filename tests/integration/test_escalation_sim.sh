@@ -48,6 +48,22 @@ for outcome in $ordered $applied; do
     expect crowded-node "one vm " $outcome 0
 done
 
+run more-vcpus
+for outcome in $ordered $applied; do
+    expect more-vcpus "vcpus 1 -> 2 of shop-web-1" $outcome 1
+    expect more-vcpus "vcpus 2 -> 1 of shop-web-1" $outcome 1
+    expect more-vcpus "one vm " $outcome 0
+done
+# What the host is asked for: VCPUs before the cap above 1, a cap below 1 before fewer VCPUs.
+awk '/ node1 call (vcpus|cap) shop-web-1 / {
+        if ($4 == "vcpus") vcpus = vcpus == 2 ? 1 : 2
+        else if ($7 > 100 && vcpus != 2) { print "cap " $7 " before its VCPUs"; failed = 1 }
+        else if ($7 > 100) high = 1
+        if ($4 == "vcpus" && vcpus == 1 && last > 100) { print "VCPUs went before their cap"; failed = 1 }
+        if ($4 == "cap") last = $7
+    }
+    END { exit failed || !high || vcpus != 1 }' "$out/trace"
+
 run symmetric-full
 expect symmetric-full ": move " $ordered 0
 expect symmetric-full "one vm " $ordered 0

@@ -308,3 +308,98 @@ Test(control_escalate, a_vm_less_gets_an_outcome_when_it_is_gone)
     cr_expect_eq(bench.watched_decision.reason, REASON_LEVEL_SPARE);
     bench_finish();
 }
+
+/* shop has one VM with one VCPU of two that it may have, on a node with two CPUs. */
+static struct vm_record *one_vcpu_of_two(void)
+{
+    struct service_record *shop = crowded(MODE_ACT, 3);
+    struct node_record *xen1 = table_find(&bench.cluster->nodes, "xen1");
+    xen1->status.cpu_pct = 200;
+    xen1->status.capabilities |= CAPABILITY_VCPUS;
+    shop->spec.vms[0].cpu.max_pct = 200;
+    shop->spec.vms[0].vcpus = 2;
+    shop->spec.vms[0].vcpus_min = 1;
+    struct vm_record *vm = table_find(&bench.cluster->vms, "shop-vm-1");
+    vm->vm.vcpus = 1;
+    vm->status.vcpus = 1;
+    return vm;
+}
+
+Test(control_escalate, vcpus_come_before_a_vm_and_before_the_cap_for_them)
+{
+    struct vm_record *vm = one_vcpu_of_two();
+    for (int i = 0; i < 60 && vm->vm.vcpus == 1; i++) {
+        run_overloaded(1);
+    }
+    cr_assert_eq(vm->vm.vcpus, 2);
+    cr_expect_eq(vms_count("shop"), 1);
+    cr_expect_not_null(strstr(bench.decision.text, "vcpus 1 -> 2 of shop-vm-1:"), "%s",
+                       bench.decision.text);
+    watch(bench.decision.id);
+    cr_expect_eq(vm->decision, bench.watched);
+    run_overloaded(20);
+    cr_expect_eq(vm->vm.cap_pct, 100, "what is not online is not used");
+    vm->status.vcpus = 2;
+    run_overloaded(10);
+    cr_expect_gt(vm->vm.cap_pct, 100);
+    cr_expect_eq(vms_count("shop"), 1);
+    vm->status.cap_pct = vm->vm.cap_pct;
+    cr_assert(is_stored_within(20));
+    cr_expect_eq(bench.watched_decision.outcome, DECISION_OUTCOME_APPLIED);
+    bench_finish();
+}
+
+Test(control_escalate, vcpus_stay_where_the_file_gives_no_range_or_the_driver_cannot)
+{
+    struct vm_record *vm = one_vcpu_of_two();
+    struct service_record *shop = table_find(&bench.cluster->services, "shop");
+    shop->spec.vms[0].vcpus_min = 2;
+    shop->spec.vms[0].count.max = 1;
+    run_overloaded(40);
+    cr_expect_eq(vm->vm.vcpus, 1);
+    bench_finish();
+
+    vm = one_vcpu_of_two();
+    struct node_record *xen1 = table_find(&bench.cluster->nodes, "xen1");
+    xen1->status.capabilities &= ~(uint32_t)CAPABILITY_VCPUS;
+    shop = table_find(&bench.cluster->services, "shop");
+    shop->spec.vms[0].count.max = 1;
+    run_overloaded(40);
+    cr_expect_eq(vm->vm.vcpus, 1);
+    bench_finish();
+}
+
+Test(control_escalate, more_vcpus_on_a_full_node_gain_nothing_and_a_vm_is_added_elsewhere)
+{
+    struct vm_record *vm = one_vcpu_of_two();
+    struct node_record *xen1 = table_find(&bench.cluster->nodes, "xen1");
+    xen1->status.cpu_pct = 100;
+    for (int i = 0; i < 60 && vms_count("shop") == 1; i++) {
+        run_overloaded(1);
+    }
+    cr_expect_eq(vm->vm.vcpus, 1);
+    cr_expect_eq(vms_count("shop"), 2);
+    bench_finish();
+}
+
+Test(control_escalate, vcpus_that_nobody_needs_go_after_five_minutes_behind_their_cap)
+{
+    struct vm_record *vm = one_vcpu_of_two();
+    vm->vm.vcpus = 2;
+    vm->status.vcpus = 2;
+    vm->vm.cap_pct = 180;
+    int64_t low_ms = 0;
+    for (int i = 0; i < 900 && vm->vm.vcpus == 2; i++) {
+        measure("xen1", "shop-vm-1", 60, 10);
+        bench_advance(1000);
+        low_ms = vm->vm.cap_pct > 80 || low_ms != 0 ? low_ms : bench.cluster->now_ms;
+    }
+    cr_assert_eq(vm->vm.vcpus, 1);
+    cr_assert_neq(low_ms, 0);
+    cr_expect_geq(bench.cluster->now_ms - low_ms, 290000);
+    cr_expect_leq(vm->vm.cap_pct, 80);
+    cr_expect_eq(bench.decision.reason, REASON_LEVEL_SPARE);
+    cr_expect_not_null(strstr(bench.decision.text, "vcpus 2 -> 1 of shop-vm-1"), "%s",
+                       bench.decision.text);
+    bench_finish();
+}

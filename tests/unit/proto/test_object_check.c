@@ -181,6 +181,10 @@ Test(object_check, groups_fit_together)
     expect(&object, "service.vms[0].cpu", "more than its vcpus");
     group->vcpus = 2;
     expect(&object, NULL, NULL);
+    group->vcpus_min = 3;
+    expect(&object, "service.vms[0].vcpus_min", "is above vcpus");
+    group->vcpus_min = 1;
+    expect(&object, NULL, NULL);
     object.service.vms[1] = *group;
     object.service.vms_count = 2;
     expect(&object, "service.vms[1].name", "another group");

@@ -215,3 +215,46 @@ Test(escalation, a_step_is_judged_the_same_whatever_stands_beside_it)
         }
     }
 }
+
+Test(escalation, more_vcpus_help_where_the_node_has_cpu_and_only_there)
+{
+    start();
+    add_node(300);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(150));
+    add_vm(0, 5, 100, 0);
+    struct escalation_candidate more = {.kind = ESCALATION_MORE_VCPUS,
+                                        .service = 0,
+                                        .vm = 0,
+                                        .vms_count = 1,
+                                        .vcpus = 2,
+                                        .max_cap_pct = 200,
+                                        .cost = 0.01};
+    const struct escalation_judgement judgement = judge(more);
+    cr_expect(judgement.worthwhile);
+    cr_expect_float_eq(judgement.kept_gain, 1.0, 1e-9);
+    cr_expect_gt(judgement.level, 0.9);
+    t.nodes[0].cpu_pct = 100;
+    cr_expect_not(judge(more).worthwhile);
+    more.vms_count = 2; /* of one */
+    struct escalation_judgement out;
+    struct err err = {0};
+    cr_expect_eq(escalation_judge(&t.problem, &more, 1, &out, &err), -EINVAL);
+}
+
+Test(escalation, fewer_vcpus_are_fine_only_while_they_carry_the_load)
+{
+    start();
+    add_node(400);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(50));
+    add_vm(0, 5, 200, 0);
+    const struct escalation_candidate fewer = {.kind = ESCALATION_FEWER_VCPUS,
+                                               .service = 0,
+                                               .vm = 0,
+                                               .vms_count = 1,
+                                               .vcpus = 1,
+                                               .max_cap_pct = 100,
+                                               .cost = 0.02};
+    cr_expect(judge(fewer).worthwhile);
+    t.models[0] = reciprocal(95);
+    cr_expect_not(judge(fewer).worthwhile);
+}
