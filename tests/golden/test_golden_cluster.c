@@ -47,7 +47,8 @@ static void begin(struct story *story)
     story->world = world_new(strcmp(mode, "act") == 0 ? MODE_ACT : MODE_ADVISE);
     const json_t *nodes = golden_list(situation, "nodes");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        (void)world_add_node(story->world, json_string_value(json_array_get(nodes, i)));
+        const char *name = json_string_value(json_array_get(nodes, i));
+        world_add_node(story->world, name)->waits_for_lease = true; /* as our agents do */
     }
     add_services(story);
     world_start(story->world);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The page against tests/golden/metrics/page.txt. After a change on purpose:
- * ARBITER_GOLDEN_UPDATE=1 BUILD/tests/test_metrics_text, then read the difference. */
+ * ARBITER_GOLDEN_WRITE=1 BUILD/tests/test_metrics_text, then read the difference. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -150,7 +150,7 @@ Test(metrics_text, is_what_the_golden_page_says)
 {
     struct metrics_page *page = make_page();
     char *text = print(page);
-    if (getenv("ARBITER_GOLDEN_UPDATE") != NULL) {
+    if (getenv("ARBITER_GOLDEN_WRITE") != NULL) {
         update(text);
     }
     static char golden[65536];
