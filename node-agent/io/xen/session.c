@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <xentoollog.h>
 
 #include "common/io/clock.h"
+#include "node-agent/io/xen/fork_child.h"
 #include "node-agent/io/xen/log_lines.h"
 
 #define CHILDREN_MAX  16 /* libxl has a few at most: scripts, the save helper */
@@ -86,16 +86,11 @@ static void disaster(void *user, libxl_event_type type, const char *text, int er
     log_lines_add(&own->lines, strerrordesc_np(errnoval));
 }
 
-/* The threads of the driver block all signals; scripts and helpers must not inherit that. */
 static pid_t fork_child(void *user)
 {
     struct session_private *own = user;
-    pid_t pid = fork();
-    if (pid == 0) {
-        sigset_t none;
-        (void)sigemptyset(&none);
-        (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-    } else if (pid > 0) {
+    pid_t pid = fork_child_with_free_locks();
+    if (pid > 0) {
         int fd = own->children_count < CHILDREN_MAX ? pidfd_open(pid, 0) : -1;
         if (fd >= 0) {
             own->children[own->children_count++] = fd;
@@ -117,6 +112,9 @@ static void session_close(struct session_private *own)
 {
     if (own->session.ctx != NULL) {
         (void)libxl_ctx_free(own->session.ctx);
+    }
+    if (own->session.control != NULL) {
+        (void)xc_interface_close(own->session.control);
     }
     if (own->session.store != NULL) {
         xs_close(own->session.store);
@@ -151,6 +149,12 @@ static struct session_private *session_open(struct err *err)
         own->session.ctx = NULL;
         (void)session_error(r, "libxl", err);
         (void)err_set(err, err->code, "%.100s: %.300s", err->text, own->lines.text);
+        session_close(own);
+        return NULL;
+    }
+    own->session.control = xc_interface_open(&own->logger, &own->logger, 0);
+    if (own->session.control == NULL) {
+        (void)err_set(err, -errno, "Xen takes no calls from here: %s", strerrordesc_np(errno));
         session_close(own);
         return NULL;
     }

@@ -18,6 +18,7 @@
 #include <libxl_event.h>
 #include <libxl_utils.h>
 #include <stdint.h>
+#include <xenctrl.h>
 #include <xenstore.h>
 
 #include "common/err.h"
@@ -28,6 +29,7 @@ struct sessions;
 
 struct xen_session {
     libxl_ctx *ctx;
+    xc_interface *control; /* for what is asked so often that libxl's way is too long */
     struct xs_handle *store;
     struct session_private *private;
 };
