@@ -13,9 +13,46 @@ static uint32_t cap_of_xen(int cap)
     return cap > 0 ? (uint32_t)cap : UINT32_MAX;
 }
 
-int amounts_schedule_read(struct xen_session *session, uint32_t domid,
-                          struct amounts_schedule *out, struct err *err)
+/*
+ * What Xen's scheduler has for a domain, by one call to Xen; libxl would first look for the
+ * domain, its pool and the pool's name in xenstore. False: another scheduler rules its pool.
+ */
+static bool get_direct(const struct xen_host *host, struct xen_session *session, uint32_t domid,
+                       struct amounts_schedule *out)
 {
+    int r = -1;
+    if (host->scheduler == LIBXL_SCHEDULER_CREDIT2) {
+        struct xen_domctl_sched_credit2 now = {0};
+        r = xc_sched_credit2_domain_get(session->control, domid, &now);
+        *out = (struct amounts_schedule){.cap_pct = cap_of_xen(now.cap), .weight = now.weight};
+    } else if (host->scheduler == LIBXL_SCHEDULER_CREDIT) {
+        struct xen_domctl_sched_credit now = {0};
+        r = xc_sched_credit_domain_get(session->control, domid, &now);
+        *out = (struct amounts_schedule){.cap_pct = cap_of_xen(now.cap), .weight = now.weight};
+    }
+    return r == 0;
+}
+
+/* Both at once, as Xen takes them. */
+static bool set_direct(const struct xen_host *host, struct xen_session *session, uint32_t domid,
+                       const struct amounts_schedule *schedule)
+{
+    uint16_t cap = schedule->cap_pct == UINT32_MAX ? 0 : (uint16_t)schedule->cap_pct;
+    uint16_t weight = (uint16_t)schedule->weight;
+    if (host->scheduler == LIBXL_SCHEDULER_CREDIT2) {
+        struct xen_domctl_sched_credit2 wanted = {.weight = weight, .cap = cap};
+        return xc_sched_credit2_domain_set(session->control, domid, &wanted) == 0;
+    }
+    struct xen_domctl_sched_credit wanted = {.weight = weight, .cap = cap};
+    return xc_sched_credit_domain_set(session->control, domid, &wanted) == 0;
+}
+
+int amounts_schedule_read(const struct xen_host *host, struct xen_session *session,
+                          uint32_t domid, struct amounts_schedule *out, struct err *err)
+{
+    if (get_direct(host, session, domid, out)) {
+        return 0;
+    }
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params);
     int r = libxl_domain_sched_params_get(session->ctx, domid, &params);
@@ -37,12 +74,11 @@ int amounts_schedule_read(struct xen_session *session, uint32_t domid,
 }
 
 /* -1 leaves a value as it is. */
-static int set_schedule(const struct xen_host *host, struct xen_session *session,
-                        uint32_t domid, int cap, int weight, struct err *err)
+static int set_by_libxl(struct xen_session *session, uint32_t domid, int cap, int weight,
+                        struct err *err)
 {
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params); /* everything else: as it is */
-    params.sched = host->scheduler;
     if (cap >= 0) {
         params.cap = cap;
     }
@@ -50,13 +86,24 @@ static int set_schedule(const struct xen_host *host, struct xen_session *session
         params.weight = weight;
     }
     int r = libxl_domain_sched_params_set(session->ctx, domid, &params);
-    if (r != 0) {
-        params.sched =
-            LIBXL_SCHEDULER_UNKNOWN; /* moved to a pool with another one: libxl looks */
-        r = libxl_domain_sched_params_set(session->ctx, domid, &params);
-    }
     libxl_domain_sched_params_dispose(&params);
     return r == 0 ? 0 : session_error(r, cap >= 0 ? "set the cap" : "set the weight", err);
+}
+
+/* Sets what is not -1 and reads both back. */
+static int set_schedule(const struct xen_host *host, struct xen_session *session,
+                        uint32_t domid, int cap, int weight, struct amounts_schedule *now,
+                        struct err *err)
+{
+    if (get_direct(host, session, domid, now)) {
+        now->cap_pct = cap >= 0 ? (uint32_t)cap : now->cap_pct;
+        now->weight = weight >= 0 ? (uint32_t)weight : now->weight;
+        if (set_direct(host, session, domid, now)) {
+            return amounts_schedule_read(host, session, domid, now, err);
+        }
+    }
+    int rc = set_by_libxl(session, domid, cap, weight, err); /* says what is wrong, too */
+    return rc != 0 ? rc : amounts_schedule_read(host, session, domid, now, err);
 }
 
 int amounts_cap(const struct xen_host *host, struct xen_session *session,
@@ -75,8 +122,7 @@ int amounts_cap(const struct xen_host *host, struct xen_session *session,
                        call->order.vm, cap_pct, domain->info.vcpu_max_id + 1, most_pct);
     }
     struct amounts_schedule now = {0};
-    int rc = set_schedule(host, session, domain->domid, (int)cap_pct, -1, err);
-    rc = rc != 0 ? rc : amounts_schedule_read(session, domain->domid, &now, err);
+    int rc = set_schedule(host, session, domain->domid, (int)cap_pct, -1, &now, err);
     if (rc == 0) {
         *value = now.cap_pct;
     }
@@ -93,8 +139,7 @@ int amounts_weight(const struct xen_host *host, struct xen_session *session,
                        call->order.vm, weight);
     }
     struct amounts_schedule now = {0};
-    int rc = set_schedule(host, session, domain->domid, -1, (int)weight, err);
-    rc = rc != 0 ? rc : amounts_schedule_read(session, domain->domid, &now, err);
+    int rc = set_schedule(host, session, domain->domid, -1, (int)weight, &now, err);
     if (rc == 0) {
         *value = now.weight;
     }

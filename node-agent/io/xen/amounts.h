@@ -15,8 +15,8 @@ struct amounts_schedule {
 };
 
 /* Of credit or credit2, whichever the domain's pool has. */
-int amounts_schedule_read(struct xen_session *session, uint32_t domid,
-                          struct amounts_schedule *out, struct err *err);
+int amounts_schedule_read(const struct xen_host *host, struct xen_session *session,
+                          uint32_t domid, struct amounts_schedule *out, struct err *err);
 
 int amounts_cap(const struct xen_host *host, struct xen_session *session,
                 const struct xen_domain *domain, const struct hypervisor_call *call,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node-agent/io/xen/known_domains.h"
+
 void domain_uuid_text(const libxl_uuid *uuid, char out[UUID_SIZE])
 {
     const uint8_t *bytes = libxl_uuid_bytearray_const(uuid);
@@ -87,24 +89,12 @@ int domain_find(const struct xen_host *host, struct xen_session *session, const 
     return 0;
 }
 
-static bool find_known(struct xen_host *host, const char *uuid, uint32_t *domid)
-{
-    bool found = false;
-    (void)pthread_mutex_lock(&host->mutex);
-    for (uint32_t i = 0; i < host->known_count && !found; i++) {
-        found = strcmp(host->known[i].uuid, uuid) == 0;
-        *domid = host->known[i].domid;
-    }
-    (void)pthread_mutex_unlock(&host->mutex);
-    return found;
-}
-
 int domain_find_again(struct xen_host *host, struct xen_session *session, const char *uuid,
                       struct xen_domain *out, struct err *err)
 {
     uint32_t domid = 0;
     bool same = false;
-    if (find_known(host, uuid, &domid)) {
+    if (known_domains_number(host, uuid, &domid)) {
         libxl_dominfo info;
         char text[UUID_SIZE] = "";
         libxl_dominfo_init(&info);

@@ -18,6 +18,7 @@
 #include "common/model/node_status.h"
 #include "node-agent/core/hypervisor_call.h"
 #include "node-agent/io/driver/lanes.h"
+#include "node-agent/io/xen/domain_mark.h"
 #include "node-agent/io/xen/session.h"
 #include "node-agent/io/xen/xen_settings.h"
 
@@ -31,10 +32,17 @@ struct migration_wait {
     int listener;
 };
 
-/* A domain of ours as the newest list saw it. */
+/* A domain of ours, whole, as the newest list saw it; see known_domains.h. */
 struct known_domain {
     char uuid[UUID_SIZE];
     uint32_t domid;
+    uint32_t changes;        /* calls for it that have ended */
+    struct domain_mark mark; /* never changes again */
+    int64_t read_at_ms;      /* when the rest was; 0: to be read anew */
+    uint64_t memory_max_kib; /* Xen's limit, which goes with the target */
+    uint64_t memory_target_kib;
+    uint64_t net_rate_kib_s;
+    uint64_t disk_rate_kib_s;
 };
 
 struct xen_host {

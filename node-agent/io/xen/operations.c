@@ -8,6 +8,7 @@
 
 #include "node-agent/io/xen/amounts.h"
 #include "node-agent/io/xen/domain.h"
+#include "node-agent/io/xen/known_domains.h"
 #include "node-agent/io/xen/life_cycle.h"
 #include "node-agent/io/xen/readings.h"
 #include "node-agent/io/xen/saving.h"
@@ -144,7 +145,9 @@ void operations_do(void *context, enum lane_kind lane, const struct hypervisor_c
     if (session != NULL) {
         sessions_give(host->sessions, session);
     }
-    if (call->kind == HYPERVISOR_CALL_LIST) {
+    if (call->kind != HYPERVISOR_CALL_LIST) {
+        known_domains_changed(host, call->order.uuid);
+    } else {
         (void)pthread_mutex_lock(&host->mutex);
         if (rc != 0) {
             host->lost = err;

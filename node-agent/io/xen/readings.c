@@ -12,6 +12,7 @@
 #include "node-agent/io/xen/capacity.h"
 #include "node-agent/io/xen/device_counters.h"
 #include "node-agent/io/xen/domain.h"
+#include "node-agent/io/xen/known_domains.h"
 #include "node-agent/io/xen/records.h"
 
 struct listing {
@@ -39,9 +40,8 @@ static void read_amounts(struct listing *listing, const libxl_dominfo *info,
     out->vcpus = info->vcpu_online;
     out->cpu_time_ns = info->cpu_time;
     out->memory_kib = info->current_memkb;
-    out->memory_target_kib = info->current_memkb;
-    (void)amounts_memory_target(listing->session, info->domid, &out->memory_target_kib);
-    if (amounts_schedule_read(listing->session, info->domid, &schedule, NULL) == 0) {
+    if (amounts_schedule_read(listing->host, listing->session, info->domid, &schedule, NULL) ==
+        0) {
         out->cap_pct = schedule.cap_pct;
         out->weight = schedule.weight;
     } else if (out->state == RUN_STATE_RUNNING) {
@@ -49,9 +49,31 @@ static void read_amounts(struct listing *listing, const libxl_dominfo *info,
     }
 }
 
-static void read_domain(struct listing *listing, const libxl_dominfo *info,
-                        const struct domain_mark *mark, struct domain_reading *out)
+/* What does not change by itself: as it is known, or read anew. */
+static void read_settings(struct listing *listing, const libxl_dominfo *info,
+                          struct known_domain *known, struct domain_reading *out)
 {
+    if (known->read_at_ms == 0 || known->memory_max_kib != info->max_memkb ||
+        listing->out->read_at_ms - known->read_at_ms >= KNOWN_DOMAINS_FRESH_MS) {
+        out->memory_target_kib = info->current_memkb;
+        (void)amounts_memory_target(listing->session, info->domid, &out->memory_target_kib);
+        parts_read(listing->host, listing->session, info->domid, out);
+        known->memory_max_kib = info->max_memkb;
+        known->memory_target_kib = out->memory_target_kib;
+        known->net_rate_kib_s = out->net_rate_kib_s;
+        known->disk_rate_kib_s = out->disk_rate_kib_s;
+        known->read_at_ms = listing->out->read_at_ms;
+    }
+    out->memory_target_kib = known->memory_target_kib;
+    out->net_rate_kib_s = known->net_rate_kib_s;
+    out->disk_rate_kib_s = known->disk_rate_kib_s;
+}
+
+/* known is NULL for a foreign domain. */
+static void read_domain(struct listing *listing, const libxl_dominfo *info,
+                        struct known_domain *known, struct domain_reading *out)
+{
+    const struct domain_mark *mark = known != NULL ? &known->mark : NULL;
     domain_reading_clear(out);
     out->state = domain_state(info);
     domain_uuid_text(&info->uuid, out->uuid);
@@ -66,18 +88,10 @@ static void read_domain(struct listing *listing, const libxl_dominfo *info,
         return;
     }
     read_amounts(listing, info, out);
-    if (mark != NULL) {
+    out->memory_target_kib = out->memory_kib;
+    if (known != NULL) {
         device_counters_read(info->domid, out);
-        parts_read(listing->host, listing->session, info->domid, out);
-    }
-}
-
-static void note_known(struct listing *listing, const char *uuid, uint32_t domid)
-{
-    if (listing->known_count < VMS_PER_NODE_MAX) {
-        struct known_domain *known = &listing->known[listing->known_count++];
-        (void)snprintf(known->uuid, sizeof(known->uuid), "%s", uuid);
-        known->domid = domid;
+        read_settings(listing, info, known, out);
     }
 }
 
@@ -89,32 +103,39 @@ static void add(struct listing *listing, const struct domain_reading *reading)
     }
 }
 
-/* A domain that is dying has lost its values in xenstore: its record says whose it was. */
-static bool find_mark(const struct listing *listing, const libxl_dominfo *info,
-                      struct domain_mark *out)
+/* Whose domain is it? True, with what is known of it: ours. A domain that is dying has lost its
+ * values in xenstore: its record says whose it was. */
+static bool find_known(const struct listing *listing, const libxl_dominfo *info,
+                       struct known_domain *out)
 {
     char uuid[UUID_SIZE];
     domain_uuid_text(&info->uuid, uuid);
-    return domain_mark_read(listing->host, listing->session, info->domid, out) == 0 ||
-           (info->dying && records_read(listing->host, uuid, out) == 0);
+    if (!info->dying && known_domains_find(listing->host, info->domid, uuid, out)) {
+        return true;
+    }
+    *out = (struct known_domain){.domid = info->domid};
+    (void)snprintf(out->uuid, sizeof(out->uuid), "%s", uuid);
+    return domain_mark_read(listing->host, listing->session, info->domid, &out->mark) == 0 ||
+           (info->dying && records_read(listing->host, uuid, &out->mark) == 0);
 }
 
 static void read_domains(struct listing *listing, const libxl_dominfo *list, int count)
 {
     for (int pass = 0; pass < 2; pass++) { /* ours first: there may be more than fit */
         for (int i = 0; i < count; i++) {
-            struct domain_mark mark;
+            struct known_domain known;
             struct domain_reading reading;
-            bool ours = find_mark(listing, &list[i], &mark);
-            if (list[i].domid == 0 || ours != (pass == 0)) {
+            if (list[i].domid == 0 || find_known(listing, &list[i], &known) != (pass == 0)) {
                 continue;
             }
-            read_domain(listing, &list[i], ours ? &mark : NULL, &reading);
+            bool ours = pass == 0;
+            read_domain(listing, &list[i], ours ? &known : NULL, &reading);
             capacity_count(&listing->capacity, &reading,
                            list[i].cpupool == CAPACITY_POOL && !list[i].shutdown);
             add(listing, &reading);
-            if (ours && mark.made && !list[i].dying) {
-                note_known(listing, reading.uuid, list[i].domid);
+            if (ours && known.mark.made && !list[i].dying &&
+                listing->known_count < VMS_PER_NODE_MAX) {
+                listing->known[listing->known_count++] = known;
             }
         }
     }
@@ -145,7 +166,11 @@ static void add_kept(void *context, const char *uuid)
 int readings_list(struct xen_host *host, struct xen_session *session, struct domain_list *out,
                   struct err *err)
 {
-    struct listing listing = {.host = host, .session = session, .out = out};
+    struct listing listing; /* not cleared as a whole: it is large, and mostly not used */
+    listing.host = host;
+    listing.session = session;
+    listing.out = out;
+    listing.known_count = 0;
     int rc = capacity_read(session, &listing.capacity, err);
     if (rc != 0) {
         return rc;
@@ -162,8 +187,7 @@ int readings_list(struct xen_host *host, struct xen_session *session, struct dom
     records_visit(host, RECORDS_DOMAINS, "", add_kept, &listing);
     (void)pthread_mutex_lock(&host->mutex);
     capacity_show(&listing.capacity, &host->settings, &host->status);
-    memcpy(host->known, listing.known, sizeof(host->known));
-    host->known_count = listing.known_count;
     (void)pthread_mutex_unlock(&host->mutex);
+    known_domains_store(host, listing.known, listing.known_count);
     return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the list says of a domain that is still being made. Xen and libxl are played. */
+/* What the list says of a domain, and how often it asks for that. Xen and libxl are played. */
 #include <criterion/criterion.h>
 
 #if !__has_include(<libxl.h>)
@@ -11,6 +11,7 @@ Test(xen_readings, needs_libxl)
 #include <errno.h>
 
 #include "node-agent/io/xen/domain_mark.c"
+#include "node-agent/io/xen/known_domains.c"
 #include "node-agent/io/xen/readings.c"
 
 #define DOMID 7
@@ -19,6 +20,10 @@ Test(xen_readings, needs_libxl)
 static struct xen_host host = {.node = "xen1"};
 static struct xen_session session;
 static bool made;
+static uint32_t marks_read;
+static uint32_t rates_read;
+static uint64_t rate_kib_s;
+static uint64_t memory_max_kib;
 
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *count)
 {
@@ -27,6 +32,7 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *count)
     libxl_dominfo *list = calloc(1, sizeof *list);
     list->domid = DOMID;
     list->paused = true;
+    list->max_memkb = memory_max_kib;
     return list;
 }
 
@@ -42,6 +48,7 @@ int domain_mark_read(const struct xen_host *from, struct xen_session *by, uint32
     (void)from;
     (void)by;
     cr_assert_eq(domid, DOMID);
+    marks_read++;
     *out = (struct domain_mark){.made = made, .vm = "vm", .node = "xen1", .generation = 3};
     return 0;
 }
@@ -57,9 +64,10 @@ enum run_state domain_state(const libxl_dominfo *info)
     return info->paused ? RUN_STATE_PAUSED : RUN_STATE_RUNNING;
 }
 
-int amounts_schedule_read(struct xen_session *by, uint32_t domid, struct amounts_schedule *out,
-                          struct err *err)
+int amounts_schedule_read(const struct xen_host *from, struct xen_session *by, uint32_t domid,
+                          struct amounts_schedule *out, struct err *err)
 {
+    (void)from;
     (void)by;
     (void)domid;
     (void)err;
@@ -96,14 +104,21 @@ IGNORED(capacity_show, const struct capacity *a __attribute__((unused)),
         struct node_status *c __attribute__((unused)))
 IGNORED(device_counters_read, uint32_t a __attribute__((unused)),
         struct domain_reading *b __attribute__((unused)))
-IGNORED(parts_read, struct xen_host *a __attribute__((unused)),
-        struct xen_session *b __attribute__((unused)), uint32_t c __attribute__((unused)),
-        struct domain_reading *d __attribute__((unused)))
 IGNORED(records_visit, const struct xen_host *a __attribute__((unused)),
         const char *b __attribute__((unused)), const char *c __attribute__((unused)),
         void (*d)(void *context, const char *uuid) __attribute__((unused)),
         void *e __attribute__((unused)))
 // clang-format on
+
+void parts_read(struct xen_host *from, struct xen_session *by, uint32_t domid,
+                struct domain_reading *out)
+{
+    (void)from;
+    (void)by;
+    (void)domid;
+    rates_read++;
+    out->net_rate_kib_s = rate_kib_s;
+}
 
 int records_read(const struct xen_host *from, const char *uuid, struct domain_mark *out)
 {
@@ -120,11 +135,16 @@ bool records_has_saved(const struct xen_host *from, const char *uuid)
     return false;
 }
 
-static void look(struct domain_list *out)
+static void set_up(void)
 {
     (void)pthread_mutex_init(&host.mutex, NULL);
+}
+
+TestSuite(xen_readings, .init = set_up);
+
+static void look(struct domain_list *out)
+{
     cr_assert_eq(readings_list(&host, &session, out, NULL), 0);
-    (void)pthread_mutex_destroy(&host.mutex);
     cr_assert_eq(out->count, 1);
     cr_assert_str_eq(out->domains[0].vm, "vm");
     cr_assert(out->domains[0].ours);
@@ -149,5 +169,53 @@ Test(xen_readings, a_domain_that_is_whole_is_known_with_its_state_and_its_values
     cr_assert_eq(list.domains[0].memory_target_kib, 1024);
     cr_assert_eq(host.known_count, 1);
     cr_assert_eq(host.known[0].domid, DOMID);
+}
+
+Test(xen_readings, a_mark_and_the_rates_are_not_asked_for_every_time)
+{
+    static struct domain_list list;
+    made = true;
+    rate_kib_s = 10;
+    look(&list);
+    uint32_t marks = marks_read;
+    rate_kib_s = 20;
+    look(&list);
+    cr_assert_eq(marks_read, marks);
+    cr_assert_eq(rates_read, 1);
+    cr_assert_eq(list.domains[0].net_rate_kib_s, 10);
+    cr_assert_eq(list.domains[0].generation, 3);
+}
+
+Test(xen_readings, what_a_call_or_xens_own_limit_may_have_changed_is_read_anew)
+{
+    static struct domain_list list;
+    made = true;
+    rate_kib_s = 10;
+    look(&list);
+    rate_kib_s = 20;
+    known_domains_changed(&host, UUID);
+    look(&list);
+    cr_assert_eq(list.domains[0].net_rate_kib_s, 20);
+    rate_kib_s = 30;
+    memory_max_kib = 4096;
+    look(&list);
+    cr_assert_eq(list.domains[0].net_rate_kib_s, 30);
+    host.known[0].read_at_ms -= KNOWN_DOMAINS_FRESH_MS;
+    rate_kib_s = 40;
+    look(&list);
+    cr_assert_eq(list.domains[0].net_rate_kib_s, 40);
+}
+
+Test(xen_readings, what_a_call_changed_during_a_list_is_read_anew_by_the_next)
+{
+    static struct domain_list list;
+    struct known_domain before;
+    made = true;
+    look(&list);
+    cr_assert(known_domains_find(&host, DOMID, UUID, &before));
+    known_domains_changed(&host, UUID);
+    known_domains_store(&host, &before, 1);
+    cr_assert_eq(host.known[0].read_at_ms, 0);
+    cr_assert_eq(host.known[0].changes, 1);
 }
 #endif
