@@ -7,6 +7,7 @@
 
 #include "common/io/log.h"
 #include "common/model/object.h"
+#include "node-agent/io/driver/footprint.h"
 #include "node-agent/io/driver/opening.h"
 #include "node-agent/io/hypervisor.h"
 #include "node-agent/io/xen/host.h"
@@ -161,6 +162,7 @@ static struct hypervisor *driver_open(const struct hypervisor_settings *settings
     (void)pthread_mutex_init(&host->mutex, NULL);
     (void)pthread_mutex_init(&host->making, NULL);
     opening_stay_loaded();
+    footprint_limit();
     int rc = fill_settings(host, settings, &cause);
     rc = rc != 0 ? rc : connect_host(host, &cause);
     if (rc != 0) {
@@ -168,6 +170,7 @@ static struct hypervisor *driver_open(const struct hypervisor_settings *settings
         (void)err_set(err, rc, "xen: %.480s", cause.text);
         return NULL;
     }
+    footprint_release_code();
     return hypervisor;
 }
 
