@@ -190,8 +190,9 @@ int lanes_start(struct lanes *lanes, const struct hypervisor_call *call, struct 
             room = room == NULL ? job : room;
         } else if (job->state != JOB_FINISHED && job->lane == lane &&
                    strcmp(job->call.order.uuid, call->order.uuid) == 0) {
-            rc = err_set(err, -EBUSY, "%s: %s is still under way", call->order.vm,
-                         hypervisor_call_word(job->call.kind));
+            const char *vm = call->order.vm; /* empty for a list */
+            rc = err_set(err, -EBUSY, "%s%s%s is still under way", vm,
+                         vm[0] != '\0' ? ": " : "", hypervisor_call_word(job->call.kind));
         }
     }
     if (rc == 0 && room == NULL) {
