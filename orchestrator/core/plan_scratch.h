@@ -60,5 +60,8 @@ void plan_closest(const struct cluster *cluster, const struct placement_need *ne
 /* The VM waits for room, and why; stored, and told once per reason. */
 void plan_wait(struct cluster *cluster, struct vm_record *vm, const struct placement *why,
                struct effects *out);
+/* The same, with the node that lacks least; why: when one has room by now. */
+void plan_wait_for_node(struct cluster *cluster, struct vm_record *vm, enum reason why,
+                        struct effects *out);
 
 #endif

@@ -159,6 +159,17 @@ struct node_record *plan_node_for(const struct cluster *cluster, const struct vm
     return node;
 }
 
+void plan_wait_for_node(struct cluster *cluster, struct vm_record *vm, enum reason why,
+                        struct effects *out)
+{
+    struct placement row;
+    if (find_node(cluster, vm, &row) != NULL) {
+        row =
+            (struct placement){.reason = why}; /* there is one by now: the next look takes it */
+    }
+    plan_wait(cluster, vm, &row, out);
+}
+
 void plan_waiting(struct cluster *cluster, struct effects *out)
 {
     struct plan *plan = cluster->plan;

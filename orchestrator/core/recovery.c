@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "orchestrator/core/control.h"
+#include "orchestrator/core/plan_scratch.h"
 
 #define ROUND_MS        1000
 #define BRAKE_WINDOW_MS 600000
@@ -67,12 +68,7 @@ void recovery_place_anew(struct cluster *cluster, struct vm_record *vm, struct n
         return;
     }
     vm->vm.node[0] = '\0';
-    vm->vm.phase = VM_PHASE_WAITING;
-    vm->vm.waiting_reason = why;
-    emit_vm(cluster, vm, out);
-    (void)emit_event(cluster, EVENT_KIND_VM_WAITING, why, cluster_service_of(cluster, vm),
-                     vm->vm.vm, NULL, out, "vm %s waits: no node can take it (%s)", vm->vm.vm,
-                     reason_word(why));
+    plan_wait_for_node(cluster, vm, why, out);
 }
 
 /* ---- a lost node ---- */
