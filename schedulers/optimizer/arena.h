@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory of one solution: taken piece by piece, zeroed, given back all at once. */
+/* Memory of one solution: taken piece by piece, given back all at once. */
 #ifndef SCHEDULERS_OPTIMIZER_ARENA_H
 #define SCHEDULERS_OPTIMIZER_ARENA_H
 
@@ -13,8 +13,10 @@ struct arena {
     bool failed; /* once memory was short, everything after is NULL */
 };
 
-/* count elements; never NULL for 0; NULL when memory is short. */
+/* count elements, all zero; never NULL for 0; NULL when memory is short. */
 void *arena_take(struct arena *arena, size_t count, size_t size);
+/* The same, with anything in it. */
+void *arena_take_raw(struct arena *arena, size_t count, size_t size);
 void arena_finish(struct arena *arena);
 
 #endif

@@ -15,11 +15,12 @@
 
 #include "schedulers/optimizer/search.h"
 
-#define BISECTIONS   24
+#define BISECTIONS   10
 #define PRICE_MOST   1e9
-#define STATES_FIRST 1024u
+#define STATES_FIRST 256u
 #define STATES_MOST  65536u
-#define LOSS_FIRST   4.0 /* percents at their price */
+#define LOSS_FIRST   1.0 /* percents at their price */
+#define LOSS_MORE    3.0
 
 struct state {
     double gain; /* price n - loss: what another with less n must not beat */
@@ -32,6 +33,14 @@ struct half {
     uint32_t first; /* contenders */
     uint32_t end;
     uint32_t *starts; /* by contender - first, and the end: states */
+};
+
+/* Memory of all choices of a search. */
+struct choice_room {
+    double *most;
+    uint32_t *starts;
+    struct state *states;
+    uint32_t states_max;
 };
 
 struct choice {
@@ -76,7 +85,7 @@ static void find_price(struct choice *choice, double guess)
         return;
     }
     double low = 0.0;
-    double high = guess > 0.0 ? guess : 1e-3;
+    double high = guess;
     double dual = dual_at(choice, high, &used);
     while (used > capacity && high < PRICE_MOST) {
         low = high;
@@ -229,14 +238,39 @@ static bool join(struct choice *choice, struct half halves[2], uint32_t end, dou
 
 static int take_states(struct choice *choice, uint32_t states_max)
 {
-    choice->states_max = states_max;
-    choice->states = arena_take(choice->search->arena, states_max, 3 * sizeof(struct state));
-    if (choice->states == NULL) {
-        return -ENOMEM;
+    struct choice_room *room = choice->search->room;
+    if (room->states_max < states_max) {
+        room->states =
+            arena_take_raw(choice->search->arena, states_max, 3 * sizeof(struct state));
+        room->states_max = states_max;
+        if (room->states == NULL) {
+            return -ENOMEM;
+        }
     }
-    choice->scratch[0] = choice->states + states_max;
-    choice->scratch[1] = choice->scratch[0] + states_max;
+    choice->states_max = room->states_max;
+    choice->states = room->states;
+    choice->scratch[0] = choice->states + choice->states_max;
+    choice->scratch[1] = choice->scratch[0] + choice->states_max;
     return 0;
+}
+
+static int take_room(struct choice *choice)
+{
+    struct search *search = choice->search;
+    const uint32_t count = search->contest->count;
+    if (search->room == NULL) {
+        search->room = arena_take(search->arena, 1, sizeof *search->room);
+        double *most = arena_take(search->arena, count + 1u, sizeof *most);
+        uint32_t *starts = arena_take(search->arena, count + 2u, sizeof *starts);
+        if (search->arena->failed) {
+            return -ENOMEM;
+        }
+        search->room->most = most;
+        search->room->starts = starts;
+    }
+    choice->most = search->room->most;
+    choice->starts = search->room->starts;
+    return take_states(choice, STATES_FIRST);
 }
 
 /* All choices that lose no more than loss_most; false: they are too many. */
@@ -259,12 +293,8 @@ static bool list_all(struct choice *choice, double loss_most, bool *found)
 
 int choice_solve(struct search *search, const uint32_t *segments, double price)
 {
-    const uint32_t count = search->contest->count;
     struct choice choice = {.search = search, .segments = segments};
-    choice.most = arena_take(search->arena, count + 1u, sizeof *choice.most);
-    choice.starts = arena_take(search->arena, count + 2u, sizeof *choice.starts);
-    if (choice.most == NULL || choice.starts == NULL ||
-        take_states(&choice, STATES_FIRST) < 0) {
+    if (take_room(&choice) < 0) {
         return -ENOMEM;
     }
     find_price(&choice, price);
@@ -276,8 +306,9 @@ int choice_solve(struct search *search, const uint32_t *segments, double price)
         const double rest = choice.bound - search->best_value;
         loss_most = loss_most < rest ? loss_most : rest;
         if (list_all(&choice, loss_most, &found)) {
+            found = found || loss_most >= rest;
             listed = loss_most;
-            loss_most *= 2.0;
+            loss_most *= LOSS_MORE;
         } else if (4 * choice.states_max > STATES_MOST) {
             break;
         } else if (take_states(&choice, 4 * choice.states_max) < 0) {

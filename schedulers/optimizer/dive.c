@@ -15,9 +15,9 @@
 #define WORK_LEAF   100u /* of a choice that is solved, against one that is bounded */
 #define PRICE_LEAST 1e-12
 #define PRICE_MOST  1e9
-#define PRICE_WIDE  3.0 /* factor between prices while the root's is searched */
-#define PRICE_FINE  1.2 /* between the prices of the bounds */
-#define PRICES_LOW  6   /* of them, below the root's */
+#define PRICE_WIDE  3.0  /* factor between prices while the root's is searched */
+#define PRICE_FINE  1.25 /* between the prices of the bounds */
+#define PRICES_LOW  4    /* of them, below the root's */
 #define BISECTIONS  3
 
 /* A stack, by depth: the contender that is decided there. */
@@ -29,6 +29,7 @@ struct dive {
     double *sum; /* depth x price: price capacity, and of those before */
     uint64_t *least;
     uint32_t *convex; /* chosen before */
+    uint32_t *tight;  /* the price whose bound is the least */
     uint32_t *cursor; /* next child */
     uint32_t *child;  /* segments by falling bound, where the contender has its own */
     double *bound;    /* of children */
@@ -39,65 +40,113 @@ struct dive {
 
 /* ---- the root ---- */
 
-/* Of all contenders at a price; where column < SEARCH_PRICES it is kept there. */
-static double look_at(struct search *search, double price, uint32_t column, uint64_t *used)
+/* About what all contenders together want at a price. */
+static double wanted_at(const struct search *search, double price)
 {
-    double sum = price * search->contest->capacity;
-    *used = 0;
+    double wanted = 0.0;
     for (uint32_t i = 0; i < search->contest->count; i++) {
+        const uint32_t service = search->contest->all[i].service;
+        const struct service_value *value = &search->optimizer->services[service].value;
         double most = -HUGE_VAL;
-        uint32_t most_n = 0;
+        double most_n = 0.0;
         for (uint32_t s = search->firsts[i]; s < search->firsts[i + 1]; s++) {
-            uint32_t n = 0;
-            const double net = segment_net(search, i, &search->segments[s], price, &n);
-            if (column < SEARCH_PRICES) {
-                search->segments[s].net[column] = net;
+            const struct segment *segment = &search->segments[s];
+            double net = 0.0;
+            double n = 0.0;
+            if (segment->under) {
+                continue;
+            }
+            if (segment->kind == SEGMENT_CONCAVE) {
+                n = value_demand(value, log(price), segment->from, segment->to);
+                net = value_at_r(value, value->base_r + value->unit * n) - price * n;
+            } else {
+                uint32_t whole = 0;
+                net = segment_net(search, i, segment, price, &whole);
+                n = whole;
             }
             most_n = net > most ? n : most_n;
             most = net > most ? net : most;
         }
-        sum += most;
-        *used += most_n;
+        wanted += most_n;
     }
-    return sum;
+    return wanted;
+}
+
+static double guess_price(const struct search *search)
+{
+    const struct contest *contest = search->contest;
+    if (contest->price > 0.0) {
+        return contest->price;
+    }
+    double weight = 0.0;
+    for (uint32_t i = 0; i < contest->count; i++) {
+        weight += search->optimizer->services[contest->all[i].service].value.weight;
+    }
+    return weight > 0.0 ? weight / (contest->capacity + 1.0) : 1.0;
 }
 
 /* About the price at which the bound of everything is least. */
 static double find_root(struct search *search)
 {
-    const struct contest *contest = search->contest;
-    double price = contest->price;
-    if (!(price > 0.0)) {
-        double weight = 0.0;
-        for (uint32_t i = 0; i < contest->count; i++) {
-            weight += search->optimizer->services[contest->all[i].service].value.weight;
-        }
-        price = weight > 0.0 ? weight / (contest->capacity + 1.0) : 1.0;
-    }
-    uint64_t used = 0;
-    (void)look_at(search, price, SEARCH_PRICES, &used);
-    const bool over = used > contest->capacity;
+    const double capacity = search->contest->capacity;
+    double price = guess_price(search);
+    double wanted = wanted_at(search, price);
+    const bool over = wanted > capacity;
     double low = price;
     double high = price;
-    while ((used > contest->capacity) == over && price > PRICE_LEAST && price < PRICE_MOST) {
+    while ((wanted > capacity) == over && price > PRICE_LEAST && price < PRICE_MOST) {
         low = over ? price : price / PRICE_WIDE;
         high = over ? price * PRICE_WIDE : price;
         price = over ? high : low;
-        (void)look_at(search, price, SEARCH_PRICES, &used);
+        wanted = wanted_at(search, price);
     }
     for (int i = 0; i < BISECTIONS; i++) {
         const double middle = sqrt(low * high);
-        (void)look_at(search, middle, SEARCH_PRICES, &used);
-        low = used > contest->capacity ? middle : low;
-        high = used > contest->capacity ? high : middle;
+        const bool above = wanted_at(search, middle) > capacity;
+        low = above ? middle : low;
+        high = above ? high : middle;
     }
     return sqrt(low * high);
+}
+
+static double net_at(const struct search *search, uint32_t contender, struct segment *segment,
+                     uint32_t k)
+{
+    if (segment->kind == SEGMENT_POINT) {
+        return segment->value_from - search->prices[k] * segment->from;
+    }
+    if ((segment->known >> k & 1u) == 0) {
+        uint32_t n = 0;
+        segment->net[k] = segment_net(search, contender, segment, search->prices[k], &n);
+        segment->known |= 1u << k;
+    }
+    return segment->net[k];
+}
+
+/*
+ * The most of a contender at every price, by falling price. What is no better than something
+ * that takes more is so at every lower price too, and need not be looked at there.
+ */
+static void fill_most(const struct search *search, uint32_t contender, double *out)
+{
+    for (uint32_t k = SEARCH_PRICES; k-- > 0;) {
+        double most = -HUGE_VAL;
+        for (uint32_t s = search->firsts[contender + 1]; s-- > search->firsts[contender];) {
+            struct segment *segment = &search->segments[s];
+            if (segment->under || segment->behind) {
+                continue;
+            }
+            const double net = net_at(search, contender, segment, k);
+            segment->behind = net <= most;
+            most = net > most ? net : most;
+        }
+        out[k] = most;
+    }
 }
 
 static void fill_prices(struct dive *dive)
 {
     struct search *search = dive->search;
-    uint64_t used = 0;
     dive->price_root = find_root(search);
     double price = dive->price_root / pow(PRICE_FINE, PRICES_LOW);
     search->prices[0] = 0.0;
@@ -105,14 +154,16 @@ static void fill_prices(struct dive *dive)
         search->prices[k] = price;
         price *= PRICE_FINE;
     }
-    for (uint32_t k = 0; k < SEARCH_PRICES; k++) {
-        (void)look_at(search, search->prices[k], k, &used);
-    }
+}
+
+static void drop(struct search *search, double bound)
+{
+    search->dropped = bound > search->dropped ? bound : search->dropped;
 }
 
 /* ---- the dive ---- */
 
-/* Those first whose second best segment is nearest to the best in what they take. */
+/* Heavy ones first: their segments differ most. */
 static void sort_contenders(struct dive *dive)
 {
     const struct search *search = dive->search;
@@ -137,31 +188,34 @@ static void sum_up_rest(struct dive *dive)
         const uint32_t i = dive->order[d];
         const double *after = &dive->rest[(size_t)(d + 1) * SEARCH_PRICES];
         double *rest = &dive->rest[(size_t)d * SEARCH_PRICES];
+        fill_most(search, i, rest);
         for (uint32_t k = 0; k < SEARCH_PRICES; k++) {
-            double most = -HUGE_VAL;
-            for (uint32_t s = search->firsts[i]; s < search->firsts[i + 1]; s++) {
-                const double net = search->segments[s].net[k];
-                most = net > most ? net : most;
-            }
-            rest[k] = after[k] + most;
+            rest[k] += after[k];
         }
         dive->rest_least[d] =
             dive->rest_least[d + 1] + search->segments[search->firsts[i]].from;
     }
 }
 
-static double child_bound(const struct dive *dive, uint32_t depth,
-                          const struct segment *segment)
+/* The net of a segment at every price. */
+static void fill_net(const struct search *search, uint32_t contender, struct segment *segment,
+                     double *out)
+{
+    for (uint32_t k = 0; k < SEARCH_PRICES; k++) {
+        out[k] = net_at(search, contender, segment, k);
+    }
+}
+
+static double child_bound(const struct dive *dive, uint32_t depth, struct segment *segment)
 {
     const double *sum = &dive->sum[(size_t)depth * SEARCH_PRICES];
     const double *rest = &dive->rest[(size_t)(depth + 1) * SEARCH_PRICES];
-    double bounds[SEARCH_PRICES];
+    double net[SEARCH_PRICES];
+    fill_net(dive->search, dive->order[depth], segment, net);
+    double bound = HUGE_VAL;
     for (uint32_t k = 0; k < SEARCH_PRICES; k++) {
-        bounds[k] = sum[k] + segment->net[k] + rest[k];
-    }
-    double bound = bounds[0];
-    for (uint32_t k = 1; k < SEARCH_PRICES; k++) {
-        bound = bounds[k] < bound ? bounds[k] : bound;
+        const double at = sum[k] + net[k] + rest[k];
+        bound = at < bound ? at : bound;
     }
     return bound;
 }
@@ -172,16 +226,25 @@ static void enter(struct dive *dive, uint32_t depth)
     struct search *search = dive->search;
     const uint32_t i = dive->order[depth];
     const uint32_t first = search->firsts[i];
+    const uint32_t tight = dive->tight[depth];
+    const double *sum = &dive->sum[(size_t)depth * SEARCH_PRICES];
+    const double *rest = &dive->rest[(size_t)(depth + 1) * SEARCH_PRICES];
     uint32_t count = 0;
     dive->cursor[i] = 0;
     for (uint32_t s = first; s < search->firsts[i + 1]; s++) {
-        const struct segment *segment = &search->segments[s];
+        struct segment *segment = &search->segments[s];
         const uint64_t least = dive->least[depth] + segment->from + dive->rest_least[depth + 1];
         if (least > search->contest->capacity ||
             (segment->kind == SEGMENT_CONVEX && dive->convex[depth] != OPTIMIZER_NONE)) {
             continue;
         }
-        const double bound = child_bound(dive, depth, segment);
+        /* mostly one price is enough to see that it cannot be */
+        double bound = sum[tight] + net_at(search, i, segment, tight) + rest[tight];
+        if (bound <= search->best_value + SEARCH_EQUAL) {
+            drop(search, bound);
+            continue;
+        }
+        bound = child_bound(dive, depth, segment);
         uint32_t at = count++;
         for (; at > 0 && dive->bound[first + at - 1] < bound; at--) {
             dive->bound[first + at] = dive->bound[first + at - 1];
@@ -193,6 +256,17 @@ static void enter(struct dive *dive, uint32_t depth)
     if (first + count < search->firsts[i + 1]) {
         dive->bound[first + count] = -HUGE_VAL;
     }
+}
+
+static uint32_t tightest(const struct dive *dive, uint32_t depth)
+{
+    const double *sum = &dive->sum[(size_t)depth * SEARCH_PRICES];
+    const double *rest = &dive->rest[(size_t)depth * SEARCH_PRICES];
+    uint32_t tight = 0;
+    for (uint32_t k = 1; k < SEARCH_PRICES; k++) {
+        tight = sum[k] + rest[k] < sum[tight] + rest[tight] ? k : tight;
+    }
+    return tight;
 }
 
 /* The bound of the next child of a depth; -HUGE_VAL: there is none. */
@@ -208,12 +282,15 @@ static void descend(struct dive *dive, uint32_t depth)
     const struct search *search = dive->search;
     const uint32_t i = dive->order[depth];
     const uint32_t s = dive->child[search->firsts[i] + dive->cursor[i]++];
-    const struct segment *segment = &search->segments[s];
+    struct segment *segment = &search->segments[s];
     const double *sum = &dive->sum[(size_t)depth * SEARCH_PRICES];
+    double net[SEARCH_PRICES];
+    fill_net(search, i, segment, net);
     double *below = &dive->sum[(size_t)(depth + 1) * SEARCH_PRICES];
     for (uint32_t k = 0; k < SEARCH_PRICES; k++) {
-        below[k] = sum[k] + segment->net[k];
+        below[k] = sum[k] + net[k];
     }
+    dive->tight[depth + 1] = tightest(dive, depth + 1);
     dive->chosen[i] = s;
     dive->least[depth + 1] = dive->least[depth] + segment->from;
     dive->convex[depth + 1] = segment->kind == SEGMENT_CONVEX ? i : dive->convex[depth];
@@ -229,11 +306,6 @@ static void take_best(struct search *search, const struct contest *contest)
             search->best[i] = contest->all[i].n;
         }
     }
-}
-
-static void drop(struct search *search, double bound)
-{
-    search->dropped = bound > search->dropped ? bound : search->dropped;
 }
 
 static void restrict_to(struct dive *dive)
@@ -317,7 +389,7 @@ static int solve_choice(struct dive *dive, double bound)
         drop(search, bound);
         return 0;
     }
-    const double price = search->prices[least];
+    const double price = search->prices[least > 0 ? least : 1]; /* a guess is above 0 */
     search->work_left -= WORK_LEAF;
     if (search->listed) {
         return choice_solve(search, dive->chosen, price);
@@ -373,7 +445,7 @@ static int take_memory(struct dive *dive)
         const size_t width = segment->to - segment->from + 1u;
         widest = segment->kind == SEGMENT_CONVEX && width > widest ? width : widest;
     }
-    dive->order = arena_take(arena, 4 * (count + 1), sizeof *dive->order);
+    dive->order = arena_take(arena, 5 * (count + 1), sizeof *dive->order);
     dive->rest = arena_take(arena, 2 * (count + 1) * SEARCH_PRICES, sizeof *dive->rest);
     dive->rest_least = arena_take(arena, 2 * (count + 1), sizeof *dive->rest_least);
     dive->child = arena_take(arena, segments + 1u, sizeof *dive->child);
@@ -385,6 +457,7 @@ static int take_memory(struct dive *dive)
     dive->cursor = dive->order + count + 1;
     dive->chosen = dive->cursor + count + 1;
     dive->convex = dive->chosen + count + 1;
+    dive->tight = dive->convex + count + 1;
     dive->sum = dive->rest + (count + 1) * SEARCH_PRICES;
     dive->least = dive->rest_least + count + 1;
     return 0;
@@ -401,7 +474,7 @@ int dive_solve(struct search *search)
         for (uint32_t i = 0; i < count; i++) {
             dive.chosen[i] = i;
         }
-        return choice_solve(search, dive.chosen, search->contest->price);
+        return choice_solve(search, dive.chosen, guess_price(search));
     }
     fill_prices(&dive);
     sort_contenders(&dive);
@@ -410,6 +483,7 @@ int dive_solve(struct search *search)
         dive.sum[k] = search->prices[k] * search->contest->capacity;
     }
     dive.convex[0] = OPTIMIZER_NONE;
+    dive.tight[0] = tightest(&dive, 0);
     const int rc = dive_through(&dive);
     search->contest->price = dive.price_root;
     return rc;

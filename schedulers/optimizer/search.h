@@ -17,14 +17,14 @@
 
 #include "schedulers/optimizer/optimizer.h"
 
-#define SEARCH_PRICES 16
+#define SEARCH_PRICES 12
 #define SEARCH_EQUAL  1e-9 /* nats: not worth a look */
 
 enum segment_kind {
     SEGMENT_CONCAVE = 1, /* over whole percents */
     SEGMENT_POINT = 2,
     SEGMENT_CONVEX = 3, /* over whole percents, and not both its ends */
-    SEGMENT_LISTED = 4, /* levels */
+    SEGMENT_LISTED = 4, /* several levels */
 };
 
 struct segment {
@@ -33,9 +33,14 @@ struct segment {
     uint32_t to;
     uint32_t first; /* of its contender's levels; where they are not listed: 0 */
     uint32_t count;
-    double value_from; /* of a point, of both ends of a convex one */
+    uint32_t hull_first; /* of several levels: their part of the hull */
+    uint32_t hull_end;
+    double value_from; /* at its ends; of a concave one: not known */
     double value_to;
-    double net[SEARCH_PRICES]; /* no n in it has more value - price n */
+    bool under;     /* a level under the hull: at no price the best of its contender */
+    bool behind;    /* at the price that was looked at last what takes more is better */
+    uint32_t known; /* bits: prices for which net is there */
+    double net[SEARCH_PRICES]; /* no n in it has more value - price n; not of points */
 };
 
 /* The levels of a contender within its range, ascending. */
@@ -43,6 +48,9 @@ struct level_list {
     uint32_t *n;
     double *value;
     uint32_t count;
+    uint32_t *hull; /* levels on the upper hull of value over n */
+    double *slope;  /* of the step to each of these */
+    uint32_t hull_count;
 };
 
 struct search {
@@ -57,8 +65,9 @@ struct search {
     /* the best choice so far */
     uint32_t *best;
     double best_value;
-    double dropped;     /* bound of all that was not looked into */
-    uint32_t work_left; /* counted, so that it is the same everywhere */
+    double dropped;           /* bound of all that was not looked into */
+    struct choice_room *room; /* of choice.c */
+    uint32_t work_left;       /* counted, so that it is the same everywhere */
 };
 
 /* ---- segments.c ---- */
@@ -79,8 +88,8 @@ int dive_solve(struct search *search);
 /* ---- choice.c ---- */
 /*
  * The best levels, one of each contender within its chosen segment (segments by contender), if
- * they are better than search->best; price is a guess. Adds to search->dropped what it leaves
- * open. -ENOMEM.
+ * they are better than search->best; price > 0 is a guess. Adds to search->dropped what it
+ * leaves open. -ENOMEM.
  */
 int choice_solve(struct search *search, const uint32_t *segments, double price);
 

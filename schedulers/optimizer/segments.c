@@ -4,7 +4,7 @@
 
 #include "schedulers/optimizer/search.h"
 
-#define GAP_LEAST 3u /* levels that a jump of the hull must pass over to cut a list there */
+#define JUMP_LEAST 3u /* steps of the list in one of its hull that cut it there */
 
 /* ---- whole percents ---- */
 
@@ -129,38 +129,57 @@ static void list_levels(const struct search *search, const struct contender *it,
     }
 }
 
-/* The list is cut at the longest jump of its upper hull: before it, inside, after it. */
-static uint32_t cut_list(const struct level_list *list, uint32_t *hull, struct segment *out)
+static void find_hull(struct level_list *list)
 {
     uint32_t count = 0;
     for (uint32_t k = 0; k < list->count; k++) {
-        while (count >= 2) {
-            const uint32_t a = hull[count - 2];
-            const uint32_t b = hull[count - 1];
-            const double rise = (list->value[b] - list->value[a]) * (list->n[k] - list->n[b]);
-            if (rise > (list->value[k] - list->value[b]) * (list->n[b] - list->n[a])) {
+        double slope = 0.0;
+        for (; count > 0; count--) {
+            const uint32_t last = list->hull[count - 1];
+            slope = (list->value[k] - list->value[last]) / (double)(list->n[k] - list->n[last]);
+            if (count == 1 || slope < list->slope[count - 1]) {
                 break;
             }
-            count--;
         }
-        hull[count++] = k;
+        list->hull[count] = k;
+        list->slope[count++] = slope;
     }
-    uint32_t widest = 0;
-    for (uint32_t h = 1; h < count; h++) {
-        widest =
-            widest == 0 || hull[h] - hull[h - 1] > hull[widest] - hull[widest - 1] ? h : widest;
+    list->hull_count = count;
+}
+
+static void add_listed(const struct level_list *list, uint32_t first, uint32_t count,
+                       struct segment *out)
+{
+    *out = (struct segment){.kind = count > 1 ? SEGMENT_LISTED : SEGMENT_POINT,
+                            .from = list->n[first],
+                            .to = list->n[first + count - 1],
+                            .first = first,
+                            .count = count,
+                            .value_from = list->value[first],
+                            .value_to = list->value[first + count - 1]};
+}
+
+/* Where the hull jumps over some levels, each of these is a segment of its own. */
+static uint32_t cut_list(const struct level_list *list, struct segment *out)
+{
+    uint32_t count = 0;
+    uint32_t start = 0; /* on the hull */
+    for (uint32_t h = 1; h <= list->hull_count; h++) {
+        if (h < list->hull_count && list->hull[h] - list->hull[h - 1] <= JUMP_LEAST) {
+            continue;
+        }
+        struct segment *run = &out[count++];
+        add_listed(list, list->hull[start], list->hull[h - 1] - list->hull[start] + 1, run);
+        run->hull_first = start;
+        run->hull_end = h;
+        for (uint32_t k = list->hull[h - 1] + 1; h < list->hull_count && k < list->hull[h];
+             k++) {
+            add_listed(list, k, 1, &out[count]);
+            out[count++].under = true;
+        }
+        start = h;
     }
-    const uint32_t ends[] = {0, widest > 0 ? hull[widest - 1] + 1 : 0,
-                             widest > 0 ? hull[widest] : 0, list->count};
-    if (widest == 0 || ends[2] - ends[1] < GAP_LEAST) {
-        out[0] = (struct segment){.kind = SEGMENT_LISTED, .count = list->count};
-        return 1;
-    }
-    for (uint32_t k = 0; k < 3; k++) {
-        out[k] = (struct segment){
-            .kind = SEGMENT_LISTED, .first = ends[k], .count = ends[k + 1] - ends[k]};
-    }
-    return 3;
+    return count;
 }
 
 static int cut_lists(struct search *search)
@@ -168,38 +187,29 @@ static int cut_lists(struct search *search)
     const struct contest *contest = search->contest;
     uint64_t least = 0;
     size_t size = 1;
-    uint32_t longest = 0;
     for (uint32_t i = 0; i < contest->count; i++) {
-        const uint32_t count =
-            levels_vm(search->optimizer, contest->all[i].service)->levels_count;
         least += contest->all[i].least;
-        size += count;
-        longest = count > longest ? count : longest;
+        size += levels_vm(search->optimizer, contest->all[i].service)->levels_count;
     }
-    search->lists = arena_take(search->arena, contest->count + 1u, sizeof *search->lists);
-    uint32_t *n = arena_take(search->arena, size + longest, sizeof *n);
-    double *value = arena_take(search->arena, size, sizeof *value);
-    search->segments =
-        arena_take(search->arena, 3u * contest->count + 1u, sizeof *search->segments);
-    if (search->lists == NULL || n == NULL || value == NULL || search->segments == NULL) {
+    struct arena *arena = search->arena;
+    search->lists = arena_take(arena, contest->count + 1u, sizeof *search->lists);
+    uint32_t *n = arena_take_raw(arena, 2 * size, sizeof *n);
+    double *value = arena_take_raw(arena, 2 * size, sizeof *value);
+    search->segments = arena_take_raw(arena, size, sizeof *search->segments);
+    if (arena->failed) {
         return -ENOMEM;
     }
-    uint32_t *hull = n + size;
     uint32_t count = 0;
     for (uint32_t i = 0; i < contest->count; i++) {
         const struct contender *it = &contest->all[i];
         struct level_list *list = &search->lists[i];
         const uint64_t room = contest->capacity - (least - it->least);
-        list->n = n;
-        list->value = value;
+        *list = (struct level_list){
+            .n = n, .hull = n + size, .value = value, .slope = value + size};
         list_levels(search, it, room < it->most ? (uint32_t)room : it->most, list);
+        find_hull(list);
         search->firsts[i] = count;
-        const uint32_t made = cut_list(list, hull, &search->segments[count]);
-        for (uint32_t k = 0; k < made; k++) {
-            struct segment *segment = &search->segments[count++];
-            segment->from = list->n[segment->first];
-            segment->to = list->n[segment->first + segment->count - 1];
-        }
+        count += cut_list(list, &search->segments[count]);
         n += list->count;
         value += list->count;
     }
@@ -222,7 +232,7 @@ int segments_cut(struct search *search)
         size +=
             3u * search->optimizer->services[contest->all[i].service].value.pieces_count + 1u;
     }
-    search->segments = arena_take(search->arena, size, sizeof *search->segments);
+    search->segments = arena_take_raw(search->arena, size, sizeof *search->segments);
     if (search->segments == NULL) {
         return -ENOMEM;
     }
@@ -284,17 +294,20 @@ double segment_net(const struct search *search, uint32_t contender,
                    const struct segment *segment, double price, uint32_t *n)
 {
     if (segment->kind == SEGMENT_LISTED) {
+        /* the last step of the hull that is steeper than the price */
         const struct level_list *list = &search->lists[contender];
-        const uint32_t end = segment->first + segment->count;
-        uint32_t best = segment->first;
-        double net = list->value[best] - price * list->n[best];
-        for (uint32_t k = segment->first + 1; k < end; k++) {
-            const double other = list->value[k] - price * list->n[k];
-            best = other > net ? k : best;
-            net = other > net ? other : net;
+        uint32_t low = segment->hull_first;
+        uint32_t high = segment->hull_end;
+        while (high - low > 1) {
+            const uint32_t middle = (low + high) / 2;
+            if (list->slope[middle] > price) {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
-        *n = list->n[best];
-        return net;
+        *n = list->n[list->hull[low]];
+        return list->value[list->hull[low]] - price * *n;
     }
     if (segment->kind == SEGMENT_CONCAVE) {
         const uint32_t service = search->contest->all[contender].service;
