@@ -9,9 +9,9 @@ build=build/purity
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DARBITER_TESTS=OFF >/dev/null || exit 1
 ninja -C $build arbiter_common arbiter_schedulers arbiter_orchestrator_core arbiter_agent_core >/dev/null ||
   { ninja -C $build arbiter_common arbiter_schedulers arbiter_orchestrator_core arbiter_agent_core | tail -5; exit 1; }
-libc="memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr strspn strcspn strcpy strncpy strtoull strtoul strtol strtoll strtod
+libc="memcpy memccpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr strspn strcspn strcpy strncpy strtoull strtoul strtol strtoll strtod
 snprintf vsnprintf qsort bsearch calloc malloc realloc free abort __assert_fail __errno_location __stack_chk_fail __isoc99_sscanf __ctype_b_loc
-sqrt fabs floor ceil round lround llround fmax fmin isnan exp log log1p expm1 asinh pow fmod hypot lrint llrint trunc cbrt _GLOBAL_OFFSET_TABLE_"
+sqrt fabs floor ceil round lround llround fmax fmin isnan exp log log1p expm1 asinh pow fmod hypot rint lrint llrint trunc cbrt _GLOBAL_OFFSET_TABLE_"
 # malloc belongs to create functions and to the solver; a core's step is held to none by review and by
 # the simulator's determinism check.
 bad=0
