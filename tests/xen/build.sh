@@ -73,7 +73,7 @@ carry() {
 }
 pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --reproducible 2>/dev/null | gzip -1n); }
 
-if ! made disk.stamp root.stamp "$here"/dom0/* "$here"/guest/*; then
+if ! made disk.stamp root.stamp "$here/build.sh" "$here"/dom0/* "$here"/guest/*; then
   say "making the hosts' disk"
   depmod -b "$PWD/unpacked" "$version"
   rm -rf boot guest dom0
@@ -86,9 +86,10 @@ if ! made disk.stamp root.stamp "$here"/dom0/* "$here"/guest/*; then
 
   install -m 755 "$here/guest/init" guest/init
   carry guest/modules xen-netfront xen-blkfront
-  install -m 755 "$here/guest/facts" guest/www/cgi-bin/facts
+  install -m 755 "$here/guest/facts" "$here/guest/disk" guest/www/cgi-bin/
   cc -O2 -static -o guest/www/cgi-bin/work "$here/guest/work.c"
   echo ok >guest/www/healthz
+  head -c 1048576 /dev/zero >guest/www/mebibyte
 
   cp -a root dom0
   rm -rf dom0/usr/share/{doc,man,locale,info,zoneinfo} dom0/var/cache/apt dom0/var/lib/apt/lists/* dom0/debootstrap
@@ -98,6 +99,7 @@ if ! made disk.stamp root.stamp "$here"/dom0/* "$here"/guest/*; then
   depmod -b "$PWD/dom0" "$version"
   pack guest >dom0/lab/guest.cpio.gz
   cp vmlinuz vmlinux dom0/lab/
+  head -c 8388608 /dev/urandom >dom0/lab/disk.raw # where a page of zeros could be left out
   install -m 755 "$here/dom0/lab-command" "$here/dom0/lab-network" dom0/usr/lib/lab/
   install -m 644 "$here"/dom0/*.service dom0/etc/systemd/system/
   printf '%s\n' xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-netback xen-blkback bridge virtio_net loop >dom0/etc/modules-load.d/lab.conf
@@ -118,7 +120,7 @@ if ! made disk.stamp root.stamp "$here"/dom0/* "$here"/guest/*; then
   echo host >dom0/etc/hostname
   rm -f disk.raw
   truncate -s 3G disk.raw
-  mke2fs -q -F -t ext4 -O ^has_journal -E root_owner=0:0,hash_seed=00000000-0000-0000-0000-000000000001 -d dom0 disk.raw
+  mke2fs -q -F -t ext4 -J size=8 -E root_owner=0:0,hash_seed=00000000-0000-0000-0000-000000000001 -d dom0 disk.raw
   rm -rf dom0
   done_with disk.stamp
 fi

@@ -30,7 +30,7 @@ while [[ $# -gt 0 ]]; do
 done
 PATH=$PATH:/usr/sbin:/sbin
 [[ $(id -u) == 0 ]] || skip "the lab unpacks Debian by debootstrap: needs root"
-for tool in dpkg-buildpackage dh qemu-system-x86_64 qemu-img debootstrap socat cpio depmod mke2fs busybox cc; do
+for tool in dpkg-buildpackage dh qemu-system-x86_64 qemu-img debootstrap socat cpio depmod mke2fs busybox xz cc; do
   command -v $tool >/dev/null || skip "$tool is not installed: deploy/install-packages.sh xen build package"
 done
 cache=$(realpath -m "${ARBITER_XEN:-build/xen}")
@@ -54,18 +54,21 @@ for package in arbiter-server arbiter-client; do dpkg -x "$packages/${package}"_
 bin=$cache/here/usr/bin
 [[ -x $bin/arbiterd ]] || ln -s ../sbin/arbiterd "$bin/arbiterd"
 lab_begin
-all=(tests/xen/scenarios/*.sh)
+all=(tests/xen/scenarios/*.sh) table=()
 [[ ${#scenarios[@]} -gt 0 ]] || for file in "${all[@]}"; do scenarios+=("$(basename "$file" .sh)"); done
 for name in "${scenarios[@]}"; do
   files=(tests/xen/scenarios/"$name".sh tests/xen/scenarios/*-"$name".sh)
   [[ -f ${files[0]} ]] || files=("${files[1]}")
   [[ -f ${files[0]} ]] || { echo "no scenario $name; see --list" >&2; exit 2; }
-  echo "# $(basename "${files[0]}" .sh | sed 's/^[0-9]*-//'): $(sed -n '3s/^# //p' "${files[0]}") ($SECONDS s)"
-  before=$failures
+  run_name=$(basename "${files[0]}" .sh | sed 's/^[0-9]*-//')
+  echo "# $run_name: $(sed -n '3s/^# //p' "${files[0]}") ($SECONDS s)"
+  run_failures=$failures run_checks=$checks run_since=$SECONDS
   . "${files[0]}"
-  [[ $failures == "$before" ]] || lab_show
+  table+=("$(printf '%-10s %3d of %3d held, %4d s' "$run_name" \
+    $((checks - run_checks - failures + run_failures)) $((checks - run_checks)) $((SECONDS - run_since)))")
+  [[ $failures == "$run_failures" ]] || lab_show
 done
-echo "# $SECONDS s"
+printf '# %s\n' "${table[@]}" "$SECONDS s in all"
 if [[ $keep == 1 ]]; then
   echo "arbiter: $bin/arbiter -H ipc://$dir/api --key $dir/keys/root.key --server-key $dir/keys/arbiterd.pub"
   for n in "${!lab_up[@]}"; do echo "host-$n: commands at 127.0.0.1:$(cat "$dir/host-$n.port"), see tests/xen/machine.sh; monitor $dir/host-$n.monitor"; done

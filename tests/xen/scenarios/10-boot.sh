@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A host whose agent systemd has started, from our packages, is connected and fit
 lab_host 1 || return
-check "the unit is of type notify, with a watchdog" eval '[[ $(on 1 "systemctl show arbiter-agent -p Type -p WatchdogUSec --value" | tr "\n" " ") == "notify 10s " ]]'
+boot_unit=$(on 1 "systemctl show arbiter-agent -p Type -p WatchdogUSec --value" | tr "\n" " ")
+check "the unit is of type notify, with a watchdog: $boot_unit" eval '[[ $boot_unit == "notify "[1-9]* ]]'
 check "its driver is xen" eval 'a get node host-1 -o json | grep -q "\"driver\": \"xen"'
 check "arbiter-agent check finds nothing to repair" exits 0 on 1 "arbiter-agent check" 60
 echo "$out" | sed 's/^/        /'

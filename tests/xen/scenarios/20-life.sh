@@ -14,8 +14,8 @@ known "Xen and the guest say who they are" "$domid" "$boot"
 on 1 "systemctl kill -s KILL arbiter-agent"
 check "after kill -9 systemd starts the agent again" until_ok 30 on 1 "systemctl is-active arbiter-agent && [ \$(systemctl show arbiter-agent -p NRestarts --value) -ge 1 ]"
 check "the node is up" until_ok 30 node_is 1 up
-check "the agent has adopted its guest: a cap is changed" exits 0 a set -q vm/life-vm-1 cpu=0.42
-check "... and Xen shows it" until_ok 20 domain_is 1 life-vm-1 cap 42
+check "the agent has adopted its guest: a cap is changed" exits 0 a set -q vm/life-vm-1 cpu=0.82
+check "... and Xen shows it" until_ok 20 domain_is 1 life-vm-1 cap 82
 check "it is the same domain" [ "$(domain 1 life-vm-1 id)" == "$domid" ]
 check "... and the guest never noticed" [ "$(fact 1 "$pv" boot)" == "$boot" ]
 
@@ -27,7 +27,7 @@ check "reboot" exits 0 a reboot -q vm/life-vm-1
 rebooted() { local now; now=$(fact 1 "$pv" boot); [[ -n $now && $now != "$boot" ]]; }
 check "... the guest has booted anew" until_ok 60 rebooted
 check "... under its name, once" [ "$(on 1 'xl list' | grep -c '^life-vm-1 ')" == 1 ]
-check "a person's cap is still in force" until_ok 20 domain_is 1 life-vm-1 cap 42
+check "a person's cap is still in force" until_ok 20 domain_is 1 life-vm-1 cap 82
 end_service life
 end_service lifeh
 check "both are destroyed" until_ok 60 no_domains 1 || domains 1

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Memory and VCPUs down and up, as the guest sees them; guests that do not obey are accepted, not effective
 lab_host 1 || return
-start_service many web 1 $'vcpus: 2\nmemory: 160MiB' || { fail "the guest starts"; return; }
-start_service stub stubborn 1 $'vcpus: 2\nmemory: 128MiB' || { fail "the stubborn guest starts"; return; }
-start_service full full 1 'memory: 128MiB' || { fail "the full guest starts"; return; }
+start_service many web 1 $'cpu: {min: 0.5, max: 1}\nvcpus: 2\nmemory: 160MiB' || { fail "the guest starts"; return; }
+start_service stub stubborn 1 $'cpu: {min: 0.5, max: 1}\nvcpus: 2\nmemory: 128MiB' || { fail "the stubborn guest starts"; return; }
+start_service full full 1 $'cpu: {min: 0.5, max: 1}\nmemory: 128MiB' || { fail "the full guest starts"; return; }
 many=$(address_of many-vm-1) stub=$(address_of stub-vm-1)
 until_ok 60 answers 1 "$many" || fail "the guest serves"
 until_ok 60 answers 1 "$stub" || fail "the stubborn guest serves"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Wrong kernel, too little memory, no bridge: the cause from libxl is in the error, nothing stays behind
+# Wrong kernel, broken disk, too little memory, no bridge: the cause from libxl is in the error, nothing stays behind
 lab_host 1 || return
 free_before=$(on 1 "xl info free_memory")
 known "xl says how much memory is free" "$free_before" || return
@@ -13,7 +13,13 @@ error_case() { # NAME IMAGE LINES TEXT WHAT
   end_service "$1"
 }
 error_case nokernel nokernel '' /lab/no-such-kernel "a kernel that is not there"
-error_case badkernel badkernel '' passwd "a kernel that is none"
+error_case badkernel badkernel '' 'Invalid kernel' "a kernel that is none"
+printf 'version: 1\nimage: nodisk\nformat: raw\nsource: file:///lab/no-such-disk.raw\nsha256: %064d\nkernel: /lab/vmlinux\nguest_type: pv\n' 0 >"$dir/nodisk.yaml"
+a apply -q -f "$dir/nodisk.yaml"
+error_case nodisk nodisk '' no-such-disk.raw "an image that is not there"
+printf 'version: 1\nimage: baddisk\nformat: raw\nsource: file:///lab/disk.raw\nsha256: %064d\nkernel: /lab/vmlinux\nguest_type: pv\n' 0 >"$dir/baddisk.yaml"
+a apply -q -f "$dir/baddisk.yaml"
+error_case baddisk baddisk '' 'its sha256 is' "an image that is not what it should be"
 printf 'version: 1\nnetwork: nowhere\nbridge: no-such-bridge\n' >"$dir/nowhere.yaml"
 a apply -q -f "$dir/nowhere.yaml"
 error_case nobridge web 'network: nowhere' no-such-bridge "no bridge"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a cap change costs beside xl, and the agent of ten domains beside xentop: printed, not checked
 lab_host 1 || return
-start_service ten stubborn 10 'memory: 100MiB' || { fail "ten guests start"; return; }
+start_service ten stubborn 10 $'memory: 100MiB\ncpu: {min: 0.1, max: 1}' || { fail "ten guests start"; return; }
 check "ten domains run" [ "$(on 1 'xl list' | grep -c '^ten-vm-')" == 10 ]
 cost_row() { # WHAT UNIT OURS OTHER THEIRS
   awk -v what="$1" -v unit="$2" -v ours="$3" -v other="$4" -v theirs="$5" '
