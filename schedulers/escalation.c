@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/service_level.h"
+#include "schedulers/escalation_part.h"
 #include "schedulers/model.h"
 
 #define LEVEL_DISTURBED 0.01 /* of a service whose VM is just being moved */
@@ -20,12 +21,10 @@ struct trial {
     struct allocation_vm *vms;
     struct proposal free_model; /* of the service that gets a VM more */
     struct allocation_answer answer;
-    struct allocation_memory *memory; /* of the optimum without any step */
 };
 
 static void trial_finish(struct trial *trial)
 {
-    allocation_memory_destroy(trial->memory);
     free(trial->services);
     free(trial->vms);
     free(trial->answer.services);
@@ -41,9 +40,8 @@ static int trial_init(struct trial *trial, const struct allocation_problem *prob
     trial->vms = calloc(vms, sizeof *trial->vms);
     trial->answer.services = calloc(services + 1, sizeof *trial->answer.services);
     trial->answer.caps_pct = calloc(vms, sizeof *trial->answer.caps_pct);
-    trial->memory = allocation_memory_create();
-    if (trial->memory == NULL || trial->services == NULL || trial->vms == NULL ||
-        trial->answer.services == NULL || trial->answer.caps_pct == NULL) {
+    if (trial->services == NULL || trial->vms == NULL || trial->answer.services == NULL ||
+        trial->answer.caps_pct == NULL) {
         trial_finish(trial);
         return -ENOMEM;
     }
@@ -139,11 +137,6 @@ static bool takes_away(enum escalation_kind kind)
     return kind == ESCALATION_REMOVE_VM || kind == ESCALATION_FEWER_VCPUS;
 }
 
-static bool keeps_shape(enum escalation_kind kind)
-{
-    return kind != ESCALATION_ADD_VM && kind != ESCALATION_REMOVE_VM;
-}
-
 static bool is_valid(const struct allocation_problem *problem,
                      const struct escalation_candidate *candidate)
 {
@@ -208,15 +201,43 @@ static bool is_worthwhile(const struct escalation_candidate *candidate,
     return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > candidate->cost;
 }
 
-/* A step that leaves the shape of the problem as it is: only the parts around its nodes are
- * solved anew. */
-static int solve_with(struct trial *trial, const struct escalation_candidate *candidate,
-                      struct err *err)
+/* The optimum of a part without any step. */
+struct before {
+    double kept;
+    double value;
+};
+
+static int solve_before(struct trial *trial, const struct allocation_problem *part,
+                        struct before *out, struct err *err)
 {
+    trial_reset(trial, part);
+    const int rc = allocation_solve(&trial->problem, &trial->answer, err);
+    if (rc == 0) {
+        out->kept = weight_at_floor(trial);
+        out->value = trial->answer.log_sigma;
+    }
+    return rc;
+}
+
+static int judge(struct trial *trial, const struct allocation_problem *part,
+                 const struct escalation_candidate *candidate, const struct before *before,
+                 struct escalation_judgement *out, struct err *err)
+{
+    trial_reset(trial, part);
     carry_out(trial, candidate);
-    return keeps_shape(candidate->kind)
-               ? allocation_solve_again(&trial->problem, trial->memory, &trial->answer, err)
-               : allocation_solve(&trial->problem, &trial->answer, err);
+    *out = (struct escalation_judgement){0};
+    const int rc = allocation_solve(&trial->problem, &trial->answer, err);
+    if (rc == -ENOSPC) { /* the minimum caps of the target do not fit: no step */
+        return 0;
+    }
+    if (rc == 0) {
+        out->kept_gain = weight_at_floor(trial) - before->kept;
+        out->gain = trial->answer.log_sigma - before->value;
+        out->level = trial->answer.services[candidate->service].level;
+        out->floors_feasible = trial->answer.floors_feasible;
+        out->worthwhile = is_worthwhile(candidate, out);
+    }
+    return rc;
 }
 
 int escalation_judge(const struct allocation_problem *problem,
@@ -229,31 +250,26 @@ int escalation_judge(const struct allocation_problem *problem,
         }
     }
     struct trial trial;
+    struct escalation_part part;
     if (trial_init(&trial, problem) != 0) {
         return err_set(err, -ENOMEM, "no memory to judge steps");
     }
-    trial_reset(&trial, problem);
-    int rc = count == 0
-                 ? 0
-                 : allocation_solve_again(&trial.problem, trial.memory, &trial.answer, err);
-    const double kept_before = rc == 0 && count > 0 ? weight_at_floor(&trial) : 0.0;
-    const double value_before = trial.answer.log_sigma;
+    if (escalation_part_init(&part, problem) != 0) {
+        trial_finish(&trial);
+        return err_set(err, -ENOMEM, "no memory to judge steps");
+    }
+    struct before before = {0};
+    int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        trial_reset(&trial, problem);
-        out[i] = (struct escalation_judgement){0};
-        rc = solve_with(&trial, &candidates[i], err);
-        if (rc == -ENOSPC) { /* the minimum caps of the target do not fit: no step */
-            rc = 0;
-            continue;
+        struct escalation_candidate candidate = candidates[i];
+        if (escalation_part_take(&part, problem, &candidate)) {
+            rc = solve_before(&trial, &part.problem, &before, err);
         }
         if (rc == 0) {
-            out[i].kept_gain = weight_at_floor(&trial) - kept_before;
-            out[i].gain = trial.answer.log_sigma - value_before;
-            out[i].level = trial.answer.services[candidates[i].service].level;
-            out[i].floors_feasible = trial.answer.floors_feasible;
-            out[i].worthwhile = is_worthwhile(&candidates[i], &out[i]);
+            rc = judge(&trial, &part.problem, &candidate, &before, &out[i], err);
         }
     }
+    escalation_part_finish(&part);
     trial_finish(&trial);
     return rc;
 }

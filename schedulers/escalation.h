@@ -40,15 +40,16 @@ struct escalation_judgement {
     double kept_gain;     /* weight of services that reach their floor beside those that do */
     double gain;          /* nats of sum w log S */
     double level;         /* predicted, of the candidate's service */
-    bool floors_feasible; /* with the step */
+    bool floors_feasible; /* with the step, of all services that it can touch */
     bool worthwhile;
 };
 
 /*
- * Judges every candidate for itself, against the optimum without it. What gives a service more
- * is worthwhile when it keeps more weight at the floor, or as much with a gain above its cost;
- * what takes from it when nobody falls below a floor and the loss stays within its cost. Errors
- * as of allocation_solve(), with -EINVAL for a candidate that does not fit the problem.
+ * Judges every candidate for itself, against the optimum without it, in the part of the problem
+ * that it can touch. The problem is one that allocation_solve() takes. What gives a service
+ * more is worthwhile when it keeps more weight at the floor, or as much with a gain above its
+ * cost; what takes from it when nobody falls below a floor and the loss stays within its cost.
+ * Errors as of allocation_solve(), with -EINVAL for a candidate that does not fit the problem.
  */
 int escalation_judge(const struct allocation_problem *problem,
                      const struct escalation_candidate *candidates, uint32_t count,

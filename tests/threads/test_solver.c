@@ -18,7 +18,7 @@
 #define NODES    6
 #define SERVICES 24
 #define VMS      (2 * SERVICES)
-#define ROUNDS   100
+#define ROUNDS   40
 
 static struct {
     struct allocation_problem problem;
@@ -95,7 +95,7 @@ static void test_copies(struct solver *solver)
     assert(solved->judgements_count == 0 && solved->judge_code == 0);
 }
 
-/* A hundred rounds in which a few services change and caps follow the answers. */
+/* Rounds in which a few services change and caps follow the answers. */
 static void test_memory(struct solver *solver, bool coupled)
 {
     static struct allocation_service_answer services[SERVICES];

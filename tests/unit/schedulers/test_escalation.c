@@ -165,14 +165,14 @@ Test(escalation, a_longer_disturbance_of_a_weightier_service_costs_more)
 }
 
 /* Random services on six nodes; each fifth has two VMs. */
-static void random_cluster(struct rng *rng)
+static void random_cluster(struct rng *rng, bool coupled)
 {
     start();
     for (int j = 0; j < 6; j++) {
         add_node(200 + (uint32_t)rng_below(rng, 200));
     }
     for (uint32_t i = 0; i < 18; i++) {
-        const bool two = i % 5 == 0;
+        const bool two = coupled && i % 5 == 0;
         const uint32_t node = (uint32_t)rng_below(rng, 6);
         add_service(two ? COUPLING_SUM : COUPLING_SINGLE, 1.0 + (double)rng_below(rng, 3),
                     reciprocal(30 + (double)rng_below(rng, 80)));
@@ -188,7 +188,7 @@ Test(escalation, a_step_is_judged_the_same_whatever_stands_beside_it)
     struct rng rng;
     rng_init(&rng, 3);
     for (int round = 0; round < 100; round++) {
-        random_cluster(&rng);
+        random_cluster(&rng, true);
         struct escalation_candidate candidates[ESCALATION_CANDIDATES_MAX];
         struct escalation_judgement together[ESCALATION_CANDIDATES_MAX];
         for (uint32_t i = 0; i < ESCALATION_CANDIDATES_MAX; i++) {
@@ -208,12 +208,61 @@ Test(escalation, a_step_is_judged_the_same_whatever_stands_beside_it)
             0);
         for (uint32_t i = 0; i < ESCALATION_CANDIDATES_MAX; i++) {
             const struct escalation_judgement alone = judge(candidates[i]);
-            cr_expect_float_eq(alone.gain, together[i].gain, 1e-3, "round %d: %g, %g", round,
+            cr_expect_float_eq(alone.gain, together[i].gain, 1e-9, "round %d: %g, %g", round,
                                alone.gain, together[i].gain);
             cr_expect_float_eq(alone.kept_gain, together[i].kept_gain, 1e-9);
             cr_expect_eq(alone.worthwhile, together[i].worthwhile);
         }
     }
+}
+
+static double value_of_whole(void)
+{
+    struct err err = {0};
+    cr_assert_eq(allocation_solve(&t.problem, &t.answer, &err), 0, "%s", err.text);
+    return t.answer.log_sigma;
+}
+
+Test(escalation, a_step_gains_in_the_part_that_it_touches_what_it_gains_in_the_whole)
+{
+    struct rng rng;
+    rng_init(&rng, 4);
+    for (int round = 0; round < 200; round++) {
+        random_cluster(&rng, false);
+        const uint32_t vm = (uint32_t)rng_below(&rng, t.problem.vms_count);
+        const uint32_t node = (uint32_t)rng_below(&rng, 6);
+        const struct escalation_judgement judgement = judge((struct escalation_candidate){
+            .kind = ESCALATION_MOVE_VM, .service = vm, .vm = vm, .node = node, .cost = 0.1});
+        const double before = value_of_whole();
+        t.vms[vm].node = node;
+        cr_expect_float_eq(judgement.gain, value_of_whole() - before, 1e-9);
+        cr_expect_float_eq(judgement.level, t.answers[vm].level, 1e-9);
+    }
+}
+
+Test(escalation, a_step_between_tied_nodes_is_judged_with_all_of_them)
+{
+    start();
+    for (int j = 0; j < 5; j++) {
+        add_node(200);
+    }
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(100)); /* 0: on a node apart */
+    add_vm(4, 5, 200, 0);
+    add_service(COUPLING_SUM, 1.0, reciprocal(150)); /* 1: ties 0 and 1 */
+    add_vm(0, 5, 200, 0);
+    add_vm(1, 5, 200, 0);
+    add_service(COUPLING_SUM, 1.0, reciprocal(150)); /* 2: ties 1 and 2 */
+    add_vm(1, 5, 200, 0);
+    add_vm(2, 5, 200, 0);
+    add_service(COUPLING_SINGLE, 1.0, reciprocal(120)); /* 3: crowds 0 */
+    add_vm(0, 5, 200, 0);
+    const double before = value_of_whole();
+    const struct escalation_judgement judgement = judge((struct escalation_candidate){
+        .kind = ESCALATION_MOVE_VM, .service = 3, .vm = 5, .node = 3, .cost = 0.01});
+    t.vms[5].node = 3;
+    cr_expect_float_eq(judgement.gain, value_of_whole() - before, 1e-3);
+    cr_expect_gt(judgement.gain, 0.0);
+    cr_expect_float_eq(judgement.level, t.answers[3].level, 1e-3);
 }
 
 Test(escalation, more_vcpus_help_where_the_node_has_cpu_and_only_there)
