@@ -12,7 +12,7 @@
 #include "schedulers/optimizer/optimizer.h"
 
 #define RATE_STEP 3.0
-#define WIDE      1e-3 /* nats per node: a gap that is worth another look */
+#define WIDE      5e-3 /* nats per node: a gap that is worth another look */
 
 /* How a service is looked at. */
 struct view {

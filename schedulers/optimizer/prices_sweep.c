@@ -8,6 +8,9 @@
 
 #include "schedulers/optimizer/prices.h"
 
+#define FLAT                                                                                   \
+    0.25 /* percent: a difference in what singles have that says nothing of the price */
+
 /* Everybody's demand where the component as a whole is full, spread evenly. */
 static void guess(struct prices *prices)
 {
@@ -92,17 +95,55 @@ static void sweep_until_still(struct prices *prices, uint32_t sweeps_most)
     }
 }
 
+/* Whether a VM of a sum could take more and less, so that the sum's own price is its node's. */
+static bool is_inside(const struct prices *prices, uint32_t vm)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    const struct optimizer_service *it = &optimizer->services[optimizer->owners[vm]];
+    const struct allocation_vm *given = &optimizer->problem->vms[vm];
+    const double cap = prices->memory->real_caps[vm];
+    return it->coupling == COUPLING_SUM && it->open && cap > optimizer_vm_least(given) + FLAT &&
+           cap < optimizer_vm_most(given) - FLAT;
+}
+
+/*
+ * Where all singles of a node stand at their floors nearly any price gives the amount that they
+ * have, and the least error of it another price. But sums that stand on other nodes as well
+ * know theirs.
+ */
+static double position_of(const struct prices *prices, uint32_t node_index)
+{
+    const struct optimizer *optimizer = prices->optimizer;
+    const struct optimizer_node *node = &optimizer->nodes[node_index];
+    const double left = node->cpu_pct - prices->used[node_index];
+    const double shift = log(node->speed) / PRICES_STEP;
+    const float *table = prices_table_of_node(prices, node_index);
+    double sum = 0.0;
+    uint32_t count = 0;
+    for (uint32_t k = node->first; k < node->first + node->count; k++) {
+        const uint32_t vm = optimizer->node_vms[k];
+        const uint32_t slot = prices->memory->slots[optimizer->owners[vm]];
+        if (slot != OPTIMIZER_NONE && is_inside(prices, vm)) {
+            const double position = prices->memory->positions[slot] + shift;
+            const bool fits = position > 0.0 && position < PRICES_POINTS - 1 &&
+                              fabs(prices_demand(table, position, 0.0) - left) < FLAT;
+            sum += fits ? position : 0.0;
+            count += fits;
+        }
+    }
+    return count > 0 ? sum / count : prices_position(prices, node_index, left);
+}
+
 static void read_prices(struct prices *prices)
 {
     struct coupled_memory *memory = prices->memory;
     for (uint32_t k = 0; k < prices->component->nodes_count; k++) {
         const uint32_t index = prices->component->nodes[k];
-        struct optimizer_node *node = &prices->optimizer->nodes[index];
-        const double position =
-            prices_position(prices, index, node->cpu_pct - prices->used[index]);
+        const double position = position_of(prices, index);
         memory->log_prices[index] = prices->log_least + position * PRICES_STEP;
         memory->used[index] = prices->used[index];
-        node->price = position <= 0.0 ? 0.0 : exp(memory->log_prices[index]);
+        prices->optimizer->nodes[index].price =
+            position <= 0.0 ? 0.0 : exp(memory->log_prices[index]);
     }
 }
 

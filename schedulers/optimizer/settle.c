@@ -11,7 +11,7 @@
 #include <math.h>
 
 #define PASSES_MOST 24
-#define PRICE_ROOM  1.02
+#define PRICE_ROOM  1.05
 
 /* ---- one service ---- */
 
