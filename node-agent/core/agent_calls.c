@@ -30,14 +30,18 @@ static void note_create(struct vm_record *vm)
     }
 }
 
+/* The guest that comes of these calls has its network, wherever it was before. */
+static bool makes_domain(enum hypervisor_call_kind kind)
+{
+    return kind == HYPERVISOR_CALL_CREATE || kind == HYPERVISOR_CALL_REBOOT ||
+           kind == HYPERVISOR_CALL_RESTORE || kind == HYPERVISOR_CALL_MIGRATE_IN;
+}
+
 static void fill_create(const struct agent *agent, const struct vm_record *vm,
                         const struct call_request *request, struct hypervisor_call *call)
 {
     agent_text_copy(call->image_path, sizeof call->image_path,
                     request->image_path != NULL ? request->image_path : "");
-    if (call->order.bridge[0] == '\0') {
-        agent_text_copy(call->order.bridge, sizeof call->order.bridge, agent->config.bridge);
-    }
     if (vm->address[0] != '\0') {
         (void)snprintf(call->address, sizeof call->address, "%.48s/%u", vm->address,
                        agent->config.address_prefix);
@@ -56,6 +60,9 @@ void agent_call(struct agent *agent, struct vm_record *vm, const struct call_req
     call->deadline_ms = agent->now_ms + call_limit_ms(request->kind);
     call->order = vm->order;
     call->discard_disk = request->discard_disk;
+    if (makes_domain(request->kind) && call->order.bridge[0] == '\0') {
+        agent_text_copy(call->order.bridge, sizeof call->order.bridge, agent->config.bridge);
+    }
     if (request->kind == HYPERVISOR_CALL_CREATE ||
         request->kind == HYPERVISOR_CALL_MIGRATE_IN) {
         fill_create(agent, vm, request, call);

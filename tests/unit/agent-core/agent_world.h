@@ -56,6 +56,7 @@ struct world {
         enum hypervisor_call_kind kind;
         char vm[NAME_SIZE];
         char address[ADDRESS_SIZE];
+        char bridge[NAME_SIZE];
         uint64_t generation;
         uint32_t vcpus, cap_pct;
         uint64_t memory_kib;
@@ -83,6 +84,7 @@ static inline void perform_call(struct world *w, const struct hypervisor_call *c
         w->calls[w->calls_count].at_ms = w->now_ms;
         snprintf(w->calls[w->calls_count].vm, NAME_SIZE, "%s", call->order.vm);
         snprintf(w->calls[w->calls_count].address, ADDRESS_SIZE, "%s", call->address);
+        snprintf(w->calls[w->calls_count].bridge, NAME_SIZE, "%s", call->order.bridge);
         w->calls_count++;
     }
     struct err err = {0};
@@ -225,6 +227,7 @@ static inline void start_agent(struct world *w, const char *incarnation,
                                uint32_t more_capabilities, const struct agent_memory *memory)
 {
     struct agent_config config = {.node = "n1",
+                                  .bridge = "br0",
                                   .capabilities = more_capabilities,
                                   .address_first = "10.0.0.11",
                                   .address_last = "10.0.0.12",

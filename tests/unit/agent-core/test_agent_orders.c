@@ -194,6 +194,41 @@ Test(agent_orders, walks_through_every_state_that_can_be_ordered)
     end_world(w);
 }
 
+static void is_on_the_bridge(const struct world *w, enum hypervisor_call_kind kind)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < w->calls_count; i++) {
+        if (w->calls[i].kind == kind) {
+            cr_assert_str_eq(w->calls[i].bridge, "br0", "%s", hypervisor_call_word(kind));
+            found++;
+        }
+    }
+    cr_assert_gt(found, 0, "no %s", hypervisor_call_word(kind));
+}
+
+Test(agent_orders, a_guest_that_is_made_again_is_on_the_nodes_bridge_again)
+{
+    struct world *w = make_running_world();
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 5000);
+    struct node_message reboot = make_order(2, "a", RUN_STATE_RUNNING);
+    reboot.vm_order.reboots = 1;
+    send_message(w, &reboot);
+    run_until(w, 15000);
+    reboot.vm_order.operation = 3;
+    reboot.vm_order.desired = RUN_STATE_SUSPENDED;
+    send_message(w, &reboot);
+    run_until(w, 25000);
+    reboot.vm_order.operation = 4;
+    reboot.vm_order.desired = RUN_STATE_RUNNING;
+    send_message(w, &reboot);
+    run_until(w, 35000);
+    is_on_the_bridge(w, HYPERVISOR_CALL_CREATE);
+    is_on_the_bridge(w, HYPERVISOR_CALL_REBOOT);
+    is_on_the_bridge(w, HYPERVISOR_CALL_RESTORE);
+    end_world(w);
+}
+
 Test(agent_orders, entry_points_go_to_a_gateway_only_and_are_remembered)
 {
     struct world *w = make_running_world();
