@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node-agent/io/driver/footprint.h"
 #include "node-agent/io/xen/amounts.h"
 #include "node-agent/io/xen/domain.h"
 #include "node-agent/io/xen/known_domains.h"
@@ -130,7 +131,6 @@ static enum reason reason_of(const struct hypervisor_call *call, int code)
 void operations_do(void *context, enum lane_kind lane, const struct hypervisor_call *call,
                    struct hypervisor_completion *out)
 {
-    (void)lane;
     struct xen_host *host = context;
     struct err err = {0};
     struct xen_session *session = sessions_take(host->sessions, &err);
@@ -144,6 +144,9 @@ void operations_do(void *context, enum lane_kind lane, const struct hypervisor_c
     }
     if (session != NULL) {
         sessions_give(host->sessions, session);
+    }
+    if (lane == LANE_LONG) {
+        footprint_release_code(); /* that of making and saving guests */
     }
     if (call->kind != HYPERVISOR_CALL_LIST) {
         known_domains_changed(host, call->order.uuid);
