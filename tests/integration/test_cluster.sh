@@ -133,6 +133,11 @@ kill -9 "${agents[$lost]}"
 wait "${agents[$lost]}" 2>/dev/null
 moved() { [[ $(node_of safe-web-1) != "$lost" ]] && running safe-web-1; }
 check "after its lease a protected VM runs elsewhere" until_ok 25 moved
+explained() { # the start of the VM, and what came out of it, in one decision
+  as alice why safe > "$dir/why" 2>&1 && grep -q "node $lost is lost: safe-web-1 starts on" "$dir/why" &&
+    grep -q "safe-web-1: starts with .* cores on" "$dir/why"
+}
+check "why tells of the start elsewhere" until_ok 10 explained
 if [[ -n $on_lost ]]; then
   check "an unprotected one stays where it was" [ "$(node_of "$on_lost")" == "$lost" ]
   alarm() { a events --node "$lost" -o csv | grep -q "confirm-dead $lost"; }
