@@ -263,8 +263,8 @@ static int solve(struct optimizer *optimizer, struct allocation_memory *memory, 
 }
 
 static int solve_with(const struct allocation_problem *problem,
-                      struct allocation_memory *memory, struct allocation_answer *answer,
-                      struct err *err)
+                      struct allocation_memory *memory, bool once,
+                      struct allocation_answer *answer, struct err *err)
 {
     int rc = check(problem, err);
     if (rc < 0) {
@@ -272,7 +272,7 @@ static int solve_with(const struct allocation_problem *problem,
         return rc;
     }
     struct optimizer optimizer = {0};
-    rc = memory_open(memory, problem);
+    rc = memory_open(memory, problem, once);
     rc = rc == 0 ? optimizer_init(&optimizer, problem) : rc;
     if (rc != 0) {
         memory_forget(memory);
@@ -293,7 +293,7 @@ int allocation_solve(const struct allocation_problem *problem, struct allocation
                      struct err *err)
 {
     struct allocation_memory memory = {0};
-    const int rc = solve_with(problem, &memory, answer, err);
+    const int rc = solve_with(problem, &memory, true, answer, err);
     memory_forget(&memory);
     return rc;
 }
@@ -303,5 +303,5 @@ int allocation_solve_again(const struct allocation_problem *problem,
                            struct err *err)
 {
     return memory == NULL ? allocation_solve(problem, answer, err)
-                          : solve_with(problem, memory, answer, err);
+                          : solve_with(problem, memory, false, answer, err);
 }

@@ -202,7 +202,18 @@ static int take(struct allocation_memory *memory, const struct allocation_proble
                : 0;
 }
 
-int memory_open(struct allocation_memory *memory, const struct allocation_problem *problem)
+static bool couples(const struct allocation_problem *problem)
+{
+    for (uint32_t i = 0; i < problem->services_count; i++) {
+        if (problem->services[i].vms_count > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int memory_open(struct allocation_memory *memory, const struct allocation_problem *problem,
+                bool once)
 {
     uint64_t options = memory_mix_double((uint64_t)problem->objective, problem->guard);
     options = memory_mix_double(memory_mix_double(options, problem->switching_cost),
@@ -225,7 +236,9 @@ int memory_open(struct allocation_memory *memory, const struct allocation_proble
         }
     }
     memory->options = options;
-    print_problem(memory, problem);
+    if (!once || couples(problem)) {
+        print_problem(memory, problem);
+    }
     return 0;
 }
 

@@ -53,8 +53,9 @@ uint64_t memory_mix(uint64_t hash, uint64_t value);
 uint64_t memory_mix_double(uint64_t hash, double value);
 
 /* Fingerprints of the problem; makes room for it, and forgets all where it has another shape.
- */
-int memory_open(struct allocation_memory *memory, const struct allocation_problem *problem);
+ * once: it is forgotten after this solution, so that only coupled nodes need fingerprints. */
+int memory_open(struct allocation_memory *memory, const struct allocation_problem *problem,
+                bool once);
 /* Nothing of a component has changed. */
 bool memory_knows(const struct allocation_memory *memory, const struct component *component);
 void memory_forget(struct allocation_memory *memory);

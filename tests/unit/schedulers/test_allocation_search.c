@@ -149,6 +149,37 @@ Test(allocation_search, listed_levels_equal_the_dynamic_program, .timeout = 100)
     cr_expect_gt(with_floors, 20u);
 }
 
+/* More services than can be searched through: the work is limited, and the bound says so. */
+Test(allocation_search, a_search_that_ends_early_keeps_an_honest_bound, .timeout = 100)
+{
+    struct rng rng;
+    rng_init(&rng, 79);
+    uint32_t open = 0;
+    for (uint32_t round = 0; round < 12; round++) {
+        start();
+        add_node(CPU_MOST);
+        random_services(&rng, CPU_MOST, 60);
+        for (uint32_t i = 0; i < t.problem.services_count; i++) {
+            t.models[i] = reciprocal(1.3 * CPU_MOST / 60 * (0.5 + rng_unit(&rng)));
+            t.services[i].curve = service_level_default_curve();
+            t.services[i].weight = 1;
+        }
+        if (round % 2 == 0) {
+            random_levels(&rng);
+        }
+        t.problem.objective = ALLOCATION_PRODUCT;
+        solve();
+        const double best = dynamic_program();
+        cr_expect(t.answer.upper_bound >= best - 1e-9, "%u: bound %.12g below %.12g", round,
+                  t.answer.upper_bound, best);
+        cr_expect(t.answer.log_sigma <= best + 1e-9);
+        cr_expect(t.answer.log_sigma >= best - 2.0, "%u: %.12g of %.12g", round,
+                  t.answer.log_sigma, best);
+        open += t.answer.upper_bound > best + 1e-6;
+    }
+    cr_expect_gt(open, 0u);
+}
+
 Test(allocation_search, what_has_no_level_is_no_part_of_the_bound)
 {
     start();
