@@ -145,9 +145,10 @@ void control_note_room(struct cluster *cluster, const struct allocation_answer *
 double control_room_of(const struct cluster *cluster, const struct node_record *node);
 /* What the floor of its service needs of a VM, in percent of a CPU; 0: not known. */
 uint32_t control_floor_of(const struct cluster *cluster, const struct vm_record *vm);
-/* A VM with this floor was given to the node, until the next answer counts it. */
+/* The VM is given to the node: its floor is taken from what that can spare, until the next
+ * answer counts it. */
 void control_take_room(struct cluster *cluster, const struct node_record *node,
-                       uint32_t floor_pct);
+                       const struct vm_record *vm);
 
 /* ---- control_candidates.c ---- */
 /* Lists the steps to be judged together with the problem; none while it is not their time. */

@@ -56,8 +56,9 @@ uint32_t control_floor_of(const struct cluster *cluster, const struct vm_record 
 }
 
 void control_take_room(struct cluster *cluster, const struct node_record *node,
-                       uint32_t floor_pct)
+                       const struct vm_record *vm)
 {
     /* NAN stays: what is reserved there is counted anyhow. */
-    cluster->control->node_slack[table_slot(&cluster->nodes, node)] -= floor_pct;
+    cluster->control->node_slack[table_slot(&cluster->nodes, node)] -=
+        control_floor_of(cluster, vm);
 }

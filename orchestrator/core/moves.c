@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "orchestrator/core/control.h"
 #include "orchestrator/core/plan_scratch.h"
 #include "orchestrator/core/recovery.h"
 
@@ -17,6 +18,7 @@
 static void begin_move(struct cluster *cluster, struct vm_record *vm, struct node_record *to,
                        enum reason reason, struct effects *out)
 {
+    control_take_room(cluster, to, vm);
     const struct node_record *from = table_find(&cluster->nodes, vm->vm.node);
     if (from != NULL && live_can_begin(cluster, vm, from, to)) {
         live_begin(cluster, vm, to, reason, out);

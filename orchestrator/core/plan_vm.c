@@ -44,6 +44,7 @@ void plan_assign(struct cluster *cluster, struct vm_record *vm, struct node_reco
     vm->status_known = false;
     vm->problem = REASON_NONE;
     vm->problem_text[0] = '\0';
+    control_take_room(cluster, node, vm);
     emit_vm(cluster, vm, out);
     cluster_mark_dirty(cluster, vm);
     (void)emit_event(cluster, EVENT_KIND_VM_PLACED, REASON_NONE,

@@ -188,10 +188,8 @@ static void restart(struct cluster *cluster, struct vm_record *vm,
     enum reason why = REASON_NONE;
     struct node_record *to = plan_node_for(cluster, vm, &why);
     tell_lost(cluster, vm, node, cause, out);
-    const uint32_t floor_pct = control_floor_of(cluster, vm);
     recovery_place_anew(cluster, vm, to, why, out);
     if (to != NULL) {
-        control_take_room(cluster, to, floor_pct);
         control_loss_restart(cluster, vm, node, cause, out);
     }
 }

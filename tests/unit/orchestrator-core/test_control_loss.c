@@ -183,3 +183,28 @@ Test(control_loss, without_an_answer_the_starts_stand_and_get_an_outcome)
     cr_expect_not(isnan(bench.watched_decision.levels[0].level_after));
     bench_finish();
 }
+
+Test(control_loss, vms_that_leave_a_drained_node_together_are_not_all_sent_to_the_roomiest)
+{
+    three(MODE_ACT);
+    (void)place("news", "xen1", 1, 90);
+    for (int i = 0; i < 30; i++) {
+        measure("xen1", "shop-vm-1", 60, 20);
+        measure("xen1", "news-vm-1", 30, 10);
+        measure("xen2", "wiki-vm-1", 20, 20);
+        measure("xen3", "blog-vm-1", 20, 10);
+        bench_advance(1000);
+    }
+    struct node_record *xen1 = table_find(&bench.cluster->nodes, "xen1");
+    const struct node_record *xen2 = table_find(&bench.cluster->nodes, "xen2");
+    const struct node_record *xen3 = table_find(&bench.cluster->nodes, "xen3");
+    cr_assert_gt(control_room_of(bench.cluster, xen3), control_room_of(bench.cluster, xen2));
+    xen1->spec.draining = true;
+    effects_clear(bench.effects);
+    recovery_drain(bench.cluster, xen1, bench.effects);
+    const struct vm_record *shop = table_find(&bench.cluster->vms, "shop-vm-1");
+    const struct vm_record *news = table_find(&bench.cluster->vms, "news-vm-1");
+    cr_expect_str_eq(shop->vm.move_to, "xen3");
+    cr_expect_str_eq(news->vm.move_to, "xen2");
+    bench_finish();
+}
