@@ -136,6 +136,13 @@ bool profile_alarm_update(struct profile_alarm *alarm, double deviation);
 double profile_demand(double cpu_used_pct, double load);
 /* Mean response time in seconds of processor sharing (M/G/1-PS); INFINITY: overloaded. */
 double profile_response_s(double demand_pct_s, double load, double cap_pct);
+/*
+ * Mean response time in parts of what a request takes that has a whole CPU for itself: demand
+ * and r in percent of a CPU, spread evenly over this many VMs, where one request uses at most
+ * one CPU (Sakasegawa 1977; up to one CPU for each VM it is processor sharing). INFINITY:
+ * overloaded.
+ */
+double profile_response_factor(double demand_pct, double r_pct, uint32_t vms);
 /* Universal scalability law: the number of VCPUs behind which more of them slow it down;
  * INFINITY: none. */
 double profile_best_vcpus(double contention, double coherence);

@@ -92,6 +92,19 @@ double profile_response_s(double demand_pct_s, double load, double cap_pct)
     return free_pct > 0.0 ? demand_pct_s / free_pct : HUGE_VAL;
 }
 
+double profile_response_factor(double demand_pct, double r_pct, uint32_t vms)
+{
+    if (!(r_pct > demand_pct)) {
+        return HUGE_VAL;
+    }
+    const double cpus = r_pct / 100.0 / (vms > 0 ? vms : 1);
+    const double busy = demand_pct / r_pct;
+    const double servers = fmax(cpus, 1.0);
+    const double waiting =
+        pow(busy, sqrt(2.0 * (servers + 1.0)) - 1.0) / (servers * (1.0 - busy));
+    return (1.0 + waiting) / fmin(cpus, 1.0);
+}
+
 double profile_best_vcpus(double contention, double coherence)
 {
     return coherence > 0.0 ? sqrt(fmax(1.0 - contention, 0.0) / coherence) : HUGE_VAL;

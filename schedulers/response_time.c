@@ -1,161 +1,250 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Web service behind an entry point. Processor sharing: x = A / (r - B), where B is the CPU
- * that the load uses (utilization law) and A what one request needs, times the tail that the
- * file names.
+ * Web service behind an entry point, as a queue: x follows from the CPU that it has and from
+ * the demand B, the CPU that its load uses.
  *
- * B is read from the guests' CPU time: the highest of the newest periods, with a margin for its
- * own noise, which is the larger the fewer requests a window has. A is x (r - B): a lower one
- * is believed at once, a higher one is smoothed. Both are learnt only in quiet: while guests
- * use all that they have, while a backlog drains, and while the window of x mixes the old and
- * the new cap, B is only a lower bound and A is wrong; then the ratio rule jumps up at once.
- * The aim is x = 0.65, a guard against noise. Up at once, down only to the highest want of the
- * last 24 periods. A plainly good x is believed more than the model: it never asks for more.
+ * B is the measured request rate times the CPU of a request (utilization law), so that more
+ * users are answered before they wait. What a request takes, and by how much CPU time is
+ * misread, is learnt from x in quiet (response_fit.h): not while a backlog drains, and not
+ * while the window of x mixes the old and the new cap.
+ *
+ * What is proposed needs B with a margin for the noise of few requests, and where there is room
+ * some headroom besides, for more load: the optimizer's guard gives that up before anybody goes
+ * without. The model is renewed when it has become too low, or plainly too high; the wish goes
+ * up at once and down only to the highest of the last 24 periods. A backlog that the model does
+ * not explain is answered by the ratio rule, and a plainly good x is believed more than the
+ * model: it never asks for more.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "common/service_level.h"
 #include "schedulers/builtin.h"
 #include "schedulers/model.h"
+#include "schedulers/response_fit.h"
 
 #define AIM            0.65
 #define GOOD           0.5  /* x up to this never asks for more */
-#define ALERT          0.85 /* x above this is believed at once, below it is smoothed */
-#define SATURATED      0.9  /* share of the cap in use from which B is only a lower bound */
-#define GAIN           0.25
+#define ALERT          0.85 /* of what is plainly good the model never says more than this */
+#define SAFE           0.92 /* x that is foreseen where there is room for the headroom */
+#define SATURATED      0.9  /* share of the cap in use where CPU use is only a lower bound */
 #define JUMP_MIN       1.25
 #define JUMP_MAX       2.0
-#define DEAD_ZONE      0.08
+#define JUMP_FAR       4.0 /* ... where x is so far over its target that this is not too much */
+#define MARGIN         0.015 /* of B: always kept, for the time until the next control */
+#define STEP           0.015 /* of B: used up before the model is renewed */
+#define BAND           0.04  /* of the need: a model that needs so much less is renewed too */
+#define HEADROOM       0.06  /* of B: kept besides where it fits, for more load */
+#define MARGIN_SIGMAS  2.0   /* standard errors of B that are added to the margin */
+#define ERROR_LARGE    0.1   /* of B: no scale can be told from it */
+#define MARGIN_MAX     0.5
+#define REQUESTS_MANY  1000.0 /* in a window: B is exact */
+#define SPARE          1.2    /* of B: load that is wished for */
+#define SPARE_MOST     1.5    /* of the need: more is not wished for */
+#define WISH_UP        0.08   /* part by which the wish moves at once, up */
+#define WISH_DOWN      0.15
+#define OVER_SIGMAS    3.0 /* x so far above its target is no noise */
+#define FAR_LOWER      0.5 /* of the x that was foreseen: no noise */
+#define FALLING        0.7 /* of x before: a backlog that drains */
 #define KEEP_PERIODS   24
-#define DEMAND_PERIODS 3    /* B is the highest of these */
-#define MARGIN_SIGMAS  2.0  /* standard errors of B that are kept as margin */
-#define MARGIN_MAX     0.5  /* of B */
-#define SPARE_LEAST    0.02 /* of the cap: what is spare where CPU use is read as all */
+#define DENIED_PERIODS 6    /* a guess that is not granted stands so long */
+#define DEMAND_PERIODS 3    /* CPU of a request is the highest of these */
 #define LOAD_NONE      0.01 /* requests/s */
-#define DEMAND_SHARE_A 0.25 /* first guess of A, in parts of B, when nothing was measured */
+#define NOISE_FIRST    0.15
+#define DEMAND_LEAST   0.01 /* percent */
+#define POINTS         20   /* of the model, besides its two floors */
+#define LEARNT_LEAST   3    /* measurements from which the model is trusted in a backlog */
+
+/* What is proposed. */
+struct held {
+    struct response_model model;
+    double demand_pct;
+    double headroom; /* part of the demand */
+    double stretch;  /* of the CPU: what the model needs, times this */
+    double need_pct; /* for x = 1 */
+    double want_pct;
+};
 
 struct response_state {
     bool started;
-    bool a_known;
-    double a_pct;
-    double demands_pct[DEMAND_PERIODS]; /* ring of the CPU used in quiet periods */
-    uint32_t demands_next;
-    uint32_t wants[KEEP_PERIODS]; /* ring of the newest wants, before the maximum */
-    uint32_t next;
+    bool held_known;
     uint32_t cap_pct; /* at the last call */
+    struct held held;
+    double x_before;
+    double costs[DEMAND_PERIODS]; /* CPU of a request, percent times seconds, newest periods */
+    uint32_t costs_next;
+    uint32_t denied; /* periods in which it had less than its need */
+    uint32_t next;
+    float wants[KEEP_PERIODS]; /* ring of the newest wants, before the maximum */
     int64_t changed_ms;
     int64_t over_ms; /* when x was last over its target */
+    struct response_fit fit;
 };
 _Static_assert(sizeof(struct response_state) <= SCHEDULER_STATE_BYTES, "state fits its buffer");
 
-/* Nothing is known of the time before: what was granted then counts as wanted. */
+/* Nothing is known of the time before: what was granted then counts as needed. */
 static void start(struct response_state *state, const struct service_view *view)
 {
     if (!state->started) {
         state->started = true;
         state->over_ms = INT64_MIN / 2;
         for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
-            state->wants[i] = view->cap_pct;
+            state->wants[i] = (float)view->cap_pct;
         }
     }
 }
 
-static uint32_t highest_want(struct response_state *state, uint32_t want)
+static double highest_want(struct response_state *state, double want_pct)
 {
-    state->wants[state->next] = want;
+    state->wants[state->next] = (float)want_pct;
     state->next = (state->next + 1) % KEEP_PERIODS;
-    uint32_t highest = 0;
-    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
-        highest = state->wants[i] > highest ? state->wants[i] : highest;
-    }
-    return highest;
-}
-
-/* Forgets wants higher than this: they were guesses made without knowledge. */
-static void limit_wants(struct response_state *state, uint32_t want)
-{
-    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
-        state->wants[i] = state->wants[i] > want ? want : state->wants[i];
-    }
-}
-
-static double demand(const struct response_state *state)
-{
     double highest = 0.0;
-    for (uint32_t i = 0; i < DEMAND_PERIODS; i++) {
-        highest = fmax(highest, state->demands_pct[i]);
+    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
+        highest = fmax(highest, (double)state->wants[i]);
     }
     return highest;
 }
 
-/* Part of B that its own noise may be: of n requests the relative error is 1 / sqrt(n). */
-static double margin(const struct service_view *view)
+/* Forgets needs higher than this: they were guesses made without knowledge. */
+static void limit_wants(struct response_state *state, double need_pct)
+{
+    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
+        state->wants[i] = fminf(state->wants[i], (float)need_pct);
+    }
+}
+
+/* ---- what is known ---- */
+
+/* B at the present load; where no request was counted yet, the CPU in use. */
+static double demand(const struct response_state *state, const struct service_view *view)
+{
+    double cost = 0.0;
+    for (uint32_t i = 0; i < DEMAND_PERIODS; i++) {
+        cost = fmax(cost, state->costs[i]);
+    }
+    return cost > 0.0 && view->load > 0.0 ? cost * view->load : view->cpu_used_pct;
+}
+
+/* Relative deviation of B beside that of a load of many requests: of n it is 1 / sqrt(n). */
+static double error_of(const struct service_view *view)
 {
     const double requests = view->load * view->objective.response_time.window_ms / 1000.0;
-    if (!(requests > 0.0)) {
-        return isnan(requests) ? 0.0 : MARGIN_MAX;
+    if (isnan(requests)) {
+        return 0.0;
     }
-    return fmin(MARGIN_SIGMAS / sqrt(requests), MARGIN_MAX);
+    return requests > 1.0 ? fmax(1.0 / sqrt(requests) - 1.0 / sqrt(REQUESTS_MANY), 0.0) : 1.0;
 }
 
-/* A quiet period: what it shows of A and B is true. Returns the A to go by now. */
-static double learn(struct response_state *state, const struct service_view *view)
+/* Part of B that is always kept. */
+static double margin(const struct service_view *view)
 {
-    const double spare = fmax(view->cap_pct - view->cpu_used_pct, SPARE_LEAST * view->cap_pct);
-    const double a_measured = view->measured * spare;
-    state->demands_pct[state->demands_next] = view->cpu_used_pct;
-    state->demands_next = (state->demands_next + 1) % DEMAND_PERIODS;
-    if (state->a_known && a_measured > state->a_pct) {
-        state->a_pct += GAIN * (a_measured - state->a_pct);
-    } else {
-        state->a_pct = a_measured;
-    }
-    state->a_known = true;
-    return view->measured > ALERT ? fmax(state->a_pct, a_measured) : state->a_pct;
+    return fmin(MARGIN + MARGIN_SIGMAS * error_of(view), MARGIN_MAX);
 }
 
-/* x is over its target, or guests that use all that they have are close to it. */
-static double want_over(const struct service_view *view, bool saturated)
+static double noise_of(const struct response_state *state)
 {
-    double want = view->measured / AIM * view->cap_pct;
-    if (!saturated) {
-        want = view->cpu_used_pct +
-               view->measured / AIM * fmax(view->cap_pct - view->cpu_used_pct, 0.0);
-    }
-    want = fmax(want, JUMP_MIN * view->cap_pct);
-    return fmin(want, JUMP_MAX * view->cap_pct);
+    return state->fit.count > 0 ? state->fit.noise : NOISE_FIRST;
 }
 
-static void propose_idle(struct response_state *state, const struct service_view *view,
-                         struct proposal *out)
+static struct response_model model_of(const struct response_state *state,
+                                      const struct service_view *view)
 {
-    model_hold(view, REASON_LEVEL_SPARE, out);
-    out->model = MODEL_KIND_PS;
-    out->b_pct = 0.0;
-    out->a_pct = state->a_known ? state->a_pct : 1.0;
-    const uint32_t highest = highest_want(state, view->cap_min_pct);
-    out->want_pct = highest < view->cap_pct ? highest : view->cap_pct;
+    struct response_model model =
+        response_fit_model(&state->fit, view->vms_running > 0 ? view->vms_running : 1);
+    if (error_of(view) > ERROR_LARGE) {
+        model.scale = fmax(model.scale, 1.0);
+    }
+    return model;
 }
 
-static void choose_want(struct response_state *state, const struct service_view *view,
-                        double wanted, struct proposal *out)
+/* Whatever the limits are: so that a need just above them is still a number. */
+static double need_of(const struct response_model *model, double demand_pct, double x,
+                      const struct service_view *view)
 {
-    const uint32_t want = model_clamp_want(view, wanted);
-    if (want > view->cap_pct && view->measured > 1.0) {
-        limit_wants(state, want);
+    const double most = 4.0 * view->cap_max_pct;
+    return fmin(response_model_need(model, fmax(demand_pct, 0.0), x, most), most);
+}
+
+/* ---- what is proposed ---- */
+
+/* With the headroom, or without it where that cannot be reached. */
+static double safe_need(const struct held *held, const struct service_view *view)
+{
+    const double most = 4.0 * view->cap_max_pct;
+    const double need =
+        need_of(&held->model, held->demand_pct * (1.0 + held->headroom), SAFE, view);
+    return held->headroom > 0.0 && need < most ? held->stretch * need : 0.0;
+}
+
+/*
+ * x at a cap. Up to the need it is that of the load as it is, so that this much is not given up
+ * before somebody must go without; from the safe need on that of the load with its headroom.
+ */
+static double foresee(const struct held *held, const double needs_pct[2], double cap_pct)
+{
+    const double r_pct = cap_pct / held->stretch;
+    const double x = response_model_x(&held->model, held->demand_pct, r_pct);
+    if (!(needs_pct[1] > needs_pct[0]) || !(cap_pct > needs_pct[0])) {
+        return x;
     }
-    const uint32_t highest = highest_want(state, want);
-    const double change = ((double)want - view->cap_pct) / view->cap_pct;
-    out->want_pct = view->cap_pct;
-    out->reason = REASON_NONE;
-    if (want > view->cap_pct && (change > DEAD_ZONE || view->measured > ALERT)) {
-        out->want_pct = want;
-        out->reason = REASON_LEVEL_LOW;
-    } else if (highest < view->cap_pct && view->cap_pct - highest > DEAD_ZONE * view->cap_pct) {
-        out->want_pct = highest < view->cap_min_pct ? view->cap_min_pct : highest;
-        out->reason = REASON_LEVEL_SPARE;
+    if (cap_pct >= needs_pct[1]) {
+        return response_model_x(&held->model, held->demand_pct * (1.0 + held->headroom), r_pct);
     }
+    const double part = (cap_pct - needs_pct[0]) / (needs_pct[1] - needs_pct[0]);
+    return 1.0 / (1.0 + part * (1.0 / SAFE - 1.0));
+}
+
+/* Caps at which the model is told: spaced evenly in their ratio, and the two needs. */
+static uint32_t list_caps(const struct held *held, const struct service_view *view,
+                          const double needs_pct[2], uint32_t caps_pct[POINTS + 2])
+{
+    const double b_pct = held->stretch * held->model.scale * held->demand_pct;
+    const double first = fmax(b_pct * 1.005, 2.0);
+    const double factor = pow(fmax(view->cap_max_pct / first, 1.01), 1.0 / (POINTS - 1));
+    double r_pct = first;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < POINTS + 2; i++, r_pct *= factor) {
+        const double cap = i < POINTS ? r_pct : needs_pct[i - POINTS];
+        if (!(cap >= 2.0) || cap > UINT32_MAX / 2) {
+            continue;
+        }
+        uint32_t at = count++;
+        for (; at > 0 && caps_pct[at - 1] > (uint32_t)ceil(cap); at--) {
+            caps_pct[at] = caps_pct[at - 1];
+        }
+        caps_pct[at] = (uint32_t)ceil(cap);
+    }
+    return count;
+}
+
+static void emit(const struct held *held, const struct service_view *view, struct proposal *out)
+{
+    const double needs_pct[] = {held->need_pct, safe_need(held, view)};
+    uint32_t caps_pct[POINTS + 2];
+    const uint32_t count = list_caps(held, view, needs_pct, caps_pct);
+    out->model = MODEL_KIND_TABLE;
+    /* Up to its demand it does not keep up. */
+    const double b_pct = held->stretch * held->model.scale * held->demand_pct;
+    out->points[0] = (struct curve_point){.cap_pct = (uint32_t)fmax(floor(b_pct), 1.0),
+                                          .x = SERVICE_LEVEL_X_MAX};
+    out->points_count = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct curve_point *last = &out->points[out->points_count - 1];
+        const double x = foresee(held, needs_pct, caps_pct[i]);
+        if (caps_pct[i] > last->cap_pct && x < last->x) {
+            out->points[out->points_count++] =
+                (struct curve_point){.cap_pct = caps_pct[i], .x = x};
+        }
+    }
+}
+
+/* ---- what is measured ---- */
+
+/* So long what is measured has something of the time before a change in it. */
+static int64_t settle_ms(const struct service_view *view)
+{
+    const int64_t window_ms = view->objective.response_time.window_ms;
+    return window_ms > view->period_ms ? window_ms : view->period_ms;
 }
 
 /* True while the window of the measurement reaches back behind the last change of the cap. */
@@ -172,44 +261,196 @@ static bool is_settling(struct response_state *state, const struct service_view 
     return view->now_ms - state->changed_ms <= view->objective.response_time.window_ms;
 }
 
+/* A quiet period: what it shows of B and of x is true. True: what was learnt was out of date.
+ */
+static bool learn(struct response_state *state, const struct service_view *view)
+{
+    if (view->load > 0.0) {
+        state->costs[state->costs_next] = view->cpu_used_pct / view->load;
+        state->costs_next = (state->costs_next + 1) % DEMAND_PERIODS;
+    }
+    const double demand_pct = fmax(view->cpu_used_pct, DEMAND_LEAST);
+    const uint32_t vms = view->vms_running > 0 ? view->vms_running : 1;
+    const struct response_model model = response_fit_model(&state->fit, vms);
+    const double foreseen = response_model_x(&model, demand_pct, view->cap_pct);
+    if (state->fit.count > 0 && isfinite(foreseen) && view->measured < FAR_LOWER * foreseen) {
+        state->fit.count = 0; /* a plainly lower need is believed at once */
+    }
+    const struct response_measurement seen = {.demand_pct = demand_pct,
+                                              .demand_error = error_of(view),
+                                              .r_pct = view->cap_pct,
+                                              .vms = vms,
+                                              .x = view->measured};
+    return response_fit_learn(&state->fit, &seen);
+}
+
+/* A backlog without a model that explains it: what is asked for is the best guess of what
+ * brings x to its aim. */
+static double guess(struct response_state *state, const struct service_view *view,
+                    bool saturated)
+{
+    const double ratio = view->measured / AIM;
+    const double spare = fmax(view->cap_pct - view->cpu_used_pct, 0.0);
+    double want = saturated ? ratio * view->cap_pct : view->cpu_used_pct + ratio * spare;
+    const double most = fmin(fmax(view->measured / JUMP_MAX, JUMP_MAX), JUMP_FAR);
+    want = fmin(fmax(want, JUMP_MIN * view->cap_pct), most * view->cap_pct);
+    const double b_pct = fmin(view->cpu_used_pct, view->cap_pct);
+    /* The floor that is asked for is less of a leap than the wish. */
+    const double sure = fmin(want, JUMP_MAX * view->cap_pct);
+    const double need = b_pct + AIM * fmax(sure - b_pct, 0.1 * view->cap_pct);
+    /* Processor sharing through the aim. */
+    struct held now = {.demand_pct = b_pct, .stretch = 1.0, .need_pct = need, .want_pct = want};
+    now.model = (struct response_model){.scale = 1.0, .vms = 1 + view->cap_max_pct / 100};
+    now.model.alone = (need - b_pct) / (100.0 * now.model.vms);
+    state->held = now;
+    state->held_known = true;
+    if (view->measured > 1.0) {
+        limit_wants(state, want);
+    }
+    (void)highest_want(state, want);
+    return want;
+}
+
+/* It did not get what it asked for, so that x says nothing new of its need: the guess stands,
+ * and is lowered from time to time, for it may have been too high to be granted. */
+static void insist(struct response_state *state)
+{
+    struct held *held = &state->held;
+    if (++state->denied > DENIED_PERIODS) {
+        state->denied = 0;
+        held->stretch /= JUMP_MIN;
+        held->need_pct /= JUMP_MIN;
+        held->want_pct /= JUMP_MIN;
+    }
+}
+
+/* The wish goes up at once, and down to the highest of the newest. */
+static double wish(struct response_state *state, double want_pct)
+{
+    const double before = state->held.want_pct;
+    const double highest = highest_want(state, want_pct);
+    const bool stays = want_pct <= before * (1.0 + WISH_UP) &&
+                       highest >= before * (1.0 - WISH_DOWN) && state->held_known;
+    return stays ? before : highest;
+}
+
+/* The model as it is known now. */
+static void renew(struct response_state *state, const struct service_view *view)
+{
+    const double b_pct = demand(state, view);
+    struct held now = {.model = model_of(state, view),
+                       .demand_pct = b_pct * (1.0 + margin(view) + STEP),
+                       .headroom = HEADROOM,
+                       .stretch = 1.0};
+    const double bare = need_of(&now.model, b_pct, 1.0, view);
+    if (view->measured * (1.0 + 2.0 * noise_of(state)) <= 1.0 && bare > view->cap_pct) {
+        now.stretch = view->cap_pct / bare; /* the present cap is enough: seen */
+    }
+    const double need = need_of(&now.model, now.demand_pct, 1.0, view);
+    const double most = SPARE_MOST * need;
+    const double easy = need_of(&now.model, now.demand_pct, AIM, view);
+    const double more = need_of(&now.model, fmax(b_pct * SPARE, now.demand_pct), 1.0, view);
+    now.need_pct = now.stretch * need;
+    now.want_pct = wish(state, now.stretch * fmax(fmin(easy, most), fmin(more, most)));
+    const double used = need_of(&now.model, b_pct * (1.0 + margin(view)), 1.0, view);
+    if (!state->held_known || now.stretch * used > state->held.need_pct ||
+        now.need_pct < state->held.need_pct * (1.0 - BAND)) {
+        state->held = now;
+    }
+    state->held.want_pct = fmax(now.want_pct, safe_need(&state->held, view));
+    state->held_known = true;
+}
+
+/* A plainly good x: the present cap is enough, so the model must say so too. */
+static void believe_good(struct response_state *state, const struct service_view *view)
+{
+    struct held *held = &state->held;
+    if (held->stretch *
+            need_of(&held->model, held->demand_pct * (1.0 + held->headroom), ALERT, view) >
+        view->cap_pct) {
+        held->headroom = 0.0;
+    }
+    const double need = held->stretch * need_of(&held->model, held->demand_pct, ALERT, view);
+    if (need > view->cap_pct) {
+        const double part = view->cap_pct / need;
+        held->stretch *= part;
+        held->need_pct *= part;
+        held->want_pct *= part;
+        limit_wants(state, held->want_pct);
+    }
+}
+
+static void choose_want(const struct service_view *view, double wanted, struct proposal *out)
+{
+    out->want_pct = model_clamp_want(view, wanted);
+    out->reason = REASON_NONE;
+    if (out->want_pct > view->cap_pct) {
+        out->reason = REASON_LEVEL_LOW;
+    } else if (out->want_pct < view->cap_pct) {
+        out->reason = REASON_LEVEL_SPARE;
+    }
+}
+
 /* The model and the want of a service whose x and CPU are known. */
 static void propose_measured(struct response_state *state, const struct service_view *view,
                              bool saturated, struct proposal *out)
 {
     const bool settling = is_settling(state, view);
-    const bool over = view->measured > 1.0 || (saturated && view->measured > ALERT);
+    const double noise = noise_of(state);
+    const bool known = state->fit.count >= LEARNT_LEAST;
+    const double sure = known ? 1.0 + OVER_SIGMAS * noise : 1.0;
+    const struct response_model model = model_of(state, view);
+    const double foreseen =
+        known ? response_model_x(&model, demand(state, view), view->cap_pct) : 0.0;
+    const bool over = view->measured > sure || (!known && saturated && view->measured > ALERT);
     if (over) {
         state->over_ms = view->now_ms;
     }
-    const bool draining =
-        view->now_ms - state->over_ms <= view->objective.response_time.window_ms;
-    double a_pct = state->a_known ? state->a_pct : DEMAND_SHARE_A * view->cpu_used_pct;
-    double b_pct = demand(state) > 0.0 ? demand(state) : view->cpu_used_pct;
-    double wanted = view->cap_pct;
-    if (over) {
-        /* A backlog: what is asked for is the best guess of what brings x to its aim. */
-        wanted = saturated || !settling ? want_over(view, saturated) : wanted;
-        b_pct = fmin(fmax(view->cpu_used_pct, b_pct), view->cap_pct);
-        a_pct = AIM * fmax(wanted - b_pct, 0.1 * view->cap_pct);
-    } else if (!settling && !draining) {
-        a_pct = learn(state, view);
-        b_pct = demand(state) * (1.0 + margin(view));
-        wanted = b_pct + a_pct / AIM;
+    const bool falling = settling && view->measured < FALLING * state->x_before;
+    state->x_before = view->measured;
+    const bool draining = view->now_ms - state->over_ms <= settle_ms(view);
+    double wanted = 0.0;
+    const bool denied = state->held_known && view->cap_pct + 1.0 < state->held.need_pct;
+    state->denied = denied ? state->denied : 0;
+    if (over && !known && denied) {
+        insist(state);
+        wanted = state->held.want_pct;
+    } else if (over && !(foreseen > sure) && (saturated || !settling) && !falling) {
+        wanted = guess(state, view, saturated);
     } else {
-        b_pct *= 1.0 + margin(view);
-    }
-    if (view->measured <= ALERT) {
-        /* The present cap is enough: seen, so the model must say so too. */
-        a_pct = fmin(a_pct, ALERT * view->cap_pct);
-        b_pct = fmin(b_pct, view->cap_pct - a_pct / ALERT);
+        if (!over && !draining && !settling) {
+            (void)learn(state, view);
+        }
+        if (state->fit.count > 0) {
+            renew(state, view);
+        }
+        wanted = state->held_known ? state->held.want_pct : view->cap_pct;
     }
     if (view->measured <= GOOD) {
+        if (state->held_known) {
+            believe_good(state, view);
+        }
         wanted = fmin(wanted, view->cap_pct);
     }
+    if (!state->held_known) {
+        model_hold(view, REASON_NONE, out);
+        return;
+    }
+    emit(&state->held, view, out);
+    choose_want(view, wanted, out);
+}
+
+static void propose_idle(struct response_state *state, const struct service_view *view,
+                         struct proposal *out)
+{
+    model_hold(view, REASON_LEVEL_SPARE, out);
+    const double highest = highest_want(state, view->cap_min_pct);
     out->model = MODEL_KIND_PS;
-    out->a_pct = a_pct;
-    out->b_pct = b_pct;
-    choose_want(state, view, wanted, out);
+    out->b_pct = 0.0;
+    out->a_pct =
+        state->held_known ? fmax(state->held.need_pct - state->held.demand_pct, 1.0) : 1.0;
+    const uint32_t want = model_clamp_want(view, highest);
+    out->want_pct = want < view->cap_pct ? want : view->cap_pct;
 }
 
 static void propose(struct scheduler_state *memory, const struct service_view *view,

@@ -13,8 +13,8 @@
 #include "schedulers/model.h"
 
 #define GUARD          0.3   /* of a floor: x stays 7 % off the target where there is room */
-#define SWITCHING_COST 1e-5  /* nats per percent */
-#define DEAD_BAND      0.02  /* nats */
+#define SWITCHING_COST 1e-3  /* nats per percent */
+#define DEAD_BAND      1.0   /* nats */
 #define ANSWER_MS      10000 /* a worker that takes longer is given up */
 
 uint32_t control_node_for(struct cluster *cluster, const char *name)

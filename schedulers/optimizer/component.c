@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "schedulers/optimizer/keep.h"
 #include "schedulers/optimizer/optimizer.h"
 
 #define BOUND_CLOSED 1e-9 /* nats above what is reached: nothing to gain */
@@ -181,10 +182,10 @@ static bool is_good(struct optimizer *optimizer, const struct component *compone
 
 /* Hysteresis: the old caps stay unless a floor, a wish or more than the dead band is at stake.
  */
-static void keep_previous(struct optimizer *optimizer, const struct component *component)
+static bool keep_previous(struct optimizer *optimizer, const struct component *component)
 {
     if (!(optimizer->problem->dead_band > 0.0) || !previous_fit(optimizer, component)) {
-        return;
+        return false;
     }
     for (uint32_t i = 0; i < component->services_count; i++) {
         const struct optimizer_service *it = &optimizer->services[component->services[i]];
@@ -193,9 +194,11 @@ static void keep_previous(struct optimizer *optimizer, const struct component *c
         }
     }
     swap_caps(optimizer, component, optimizer->best_caps);
-    if (!is_good(optimizer, component)) {
+    const bool good = is_good(optimizer, component);
+    if (!good) {
         swap_caps(optimizer, component, optimizer->best_caps);
     }
+    return good;
 }
 
 /* ---- what is told ---- */
@@ -247,7 +250,12 @@ int component_solve(struct optimizer *optimizer, const struct component *compone
     levels_apply(optimizer, component);
     result->guard = optimizer->guard;
     const double optimum = counted_value(optimizer, component);
-    keep_previous(optimizer, component);
+    if (!keep_previous(optimizer, component)) {
+        const int rc = keep_each(optimizer, component);
+        if (rc < 0) {
+            return rc;
+        }
+    }
     (void)mark_kept(optimizer, component);
     set_bound(optimizer, component, result, optimum);
     return 0;
