@@ -143,7 +143,8 @@ static void take_out(struct dive *dive, double price)
             if (without <= search->best_value + SEARCH_EQUAL) {
                 dive_drop(search, without);
             } else {
-                search->segments[count++] = search->segments[s];
+                search->segments[count] = search->segments[s];
+                search->segments[count++].under = false; /* what it was under may be gone */
             }
         }
     }

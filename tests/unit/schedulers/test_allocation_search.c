@@ -149,6 +149,45 @@ Test(allocation_search, listed_levels_equal_the_dynamic_program, .timeout = 100)
     cr_expect_gt(with_floors, 20u);
 }
 
+/* Few levels below the need, many around it, few above. */
+static void levels_around(uint32_t v, double need)
+{
+    uint32_t cap_pct = 0;
+    for (uint32_t k = 0; k < LEVELS_MOST; k++) {
+        const double at = k < 12   ? 3.0 * pow(0.8 * need / 3.0, k / 12.0)
+                          : k < 44 ? need * (0.8 + 0.7 * (k - 12) / 32.0)
+                                   : 1.5 * need * pow(CPU_MOST / (1.5 * need), (k - 43) / 20.0);
+        cap_pct = at > cap_pct + 1 ? (uint32_t)at : cap_pct + 1;
+        levels[v][k] = (struct allocation_level){.cap_pct = cap_pct, .vcpus = 1};
+    }
+    t.vms[v].levels = levels[v];
+    t.vms[v].levels_count = LEVELS_MOST;
+    t.vms[v].min_cap_pct = levels[v][0].cap_pct;
+    t.vms[v].max_cap_pct = cap_pct;
+}
+
+Test(allocation_search, levels_around_the_needs_equal_the_dynamic_program, .timeout = 100)
+{
+    struct rng rng;
+    rng_init(&rng, 83);
+    for (uint32_t round = 0; round < 500; round++) {
+        start();
+        add_node(CPU_MOST);
+        const double load = 0.85 + 0.5 * rng_unit(&rng);
+        const uint32_t count = 3 + (uint32_t)rng_below(&rng, 8);
+        for (uint32_t i = 0; i < count; i++) {
+            const double need = load * CPU_MOST / count * (0.5 + rng_unit(&rng));
+            add_service(COUPLING_SINGLE, (double)(1u << rng_below(&rng, 3)),
+                        rng_below(&rng, 2) == 0 ? reciprocal(need) : ps(need / 2, need / 2));
+            add_vm(0, 1, 1, 0);
+            levels_around(i, need);
+        }
+        t.problem.objective = ALLOCATION_PRODUCT;
+        solve();
+        expect_optimum("around", round);
+    }
+}
+
 /* More services than can be searched through: the work is limited, and the bound says so. */
 Test(allocation_search, a_search_that_ends_early_keeps_an_honest_bound, .timeout = 100)
 {
