@@ -257,13 +257,14 @@ static bool check_isolation(struct request_context *context, const struct servic
     return false;
 }
 
-static void quota_fact(struct request_context *context, const char *what, uint64_t needed,
-                       uint64_t used, uint64_t quota)
+/* unit: of the amounts in one of what is shown. */
+static void quota_fact(struct request_context *context, const char *what, double unit,
+                       uint64_t needed, uint64_t used, uint64_t quota)
 {
     if (quota != 0 && used + needed > quota) {
-        reply_fact(context, "%s: %llu needed, %llu of %llu in use (%llu short)", what,
-                   (unsigned long long)needed, (unsigned long long)used,
-                   (unsigned long long)quota, (unsigned long long)(used + needed - quota));
+        reply_fact(context, "%s: %.7g needed, %.7g of %.7g in use (%.7g short)", what,
+                   (double)needed / unit, (double)used / unit, (double)quota / unit,
+                   (double)(used + needed - quota) / unit);
     }
 }
 
@@ -286,15 +287,15 @@ static bool check_quota(struct request_context *context, const struct service *s
     }
     /* What does not grow is never refused, also where a quota was lowered under it. */
     if (need.cpu_pct > old.cpu_pct) {
-        quota_fact(context, "minimum CPU, percent of one", need.cpu_pct, used.cpu_pct,
+        quota_fact(context, "minimum CPU, cores", 100.0, need.cpu_pct, used.cpu_pct,
                    agreement->spec.cpu_pct);
     }
     if (need.memory_kib > old.memory_kib) {
-        quota_fact(context, "memory, KiB", need.memory_kib, used.memory_kib,
+        quota_fact(context, "memory, MiB", 1024.0, need.memory_kib, used.memory_kib,
                    agreement->spec.memory_kib);
     }
     if (need.vms > old.vms) {
-        quota_fact(context, "vms", need.vms, used.vms, agreement->spec.vms);
+        quota_fact(context, "vms", 1.0, need.vms, used.vms, agreement->spec.vms);
     }
     if (context->reply->facts_count == 0) {
         return true;
