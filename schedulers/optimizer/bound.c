@@ -11,8 +11,12 @@
 
 #include "schedulers/optimizer/optimizer.h"
 
-#define RATE_STEP 3.0
-#define WIDE      5e-3 /* nats per node: a gap that is worth another look */
+#define RATE_STEP   3.0
+#define WIDE        1e-3 /* nats per node: a gap that is worth another look */
+#define VERY_WIDE   5e-3 /* that is worth several */
+#define OUTLIERS    50   /* one node of so many may be dearer than the common price */
+#define COMMON_MOST 7    /* prices that are tried */
+#define COMMON_STEP 0.8  /* between two of them */
 
 /* How a service is looked at. */
 struct view {
@@ -280,25 +284,42 @@ static double dual_at_common(struct optimizer *optimizer, const struct component
     return dual_of(optimizer, component, &reached, &rest);
 }
 
-static void level_prices(struct optimizer *optimizer, const struct component *component,
-                         double dual)
+static int by_price(const void *left, const void *right)
 {
-    double *prices = malloc((component->nodes_count + 1u) * sizeof *prices);
-    double most = 0.0;
-    for (uint32_t k = 0; prices != NULL && k < component->nodes_count; k++) {
+    const double *a = left;
+    const double *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Tries common prices, and leaves those that have the least dual. */
+static void level_prices(struct optimizer *optimizer, const struct component *component,
+                         double dual, double reached)
+{
+    const uint32_t count = component->nodes_count;
+    double *prices = malloc((2u * (size_t)count + 1u) * sizeof *prices);
+    if (prices == NULL) {
+        return;
+    }
+    double *sorted = prices + count;
+    for (uint32_t k = 0; k < count; k++) {
         prices[k] = optimizer->nodes[component->nodes[k]].price;
-        most = prices[k] > most ? prices[k] : most;
+        sorted[k] = prices[k];
     }
+    qsort(sorted, count, sizeof *sorted, by_price);
+    const double most = sorted[count - 1];
+    /* mostly a few nodes stand out from a price that the others nearly have in common */
+    double common = sorted[count - 1 - count / OUTLIERS];
     double best_common = 0.0;
-    // NOLINTNEXTLINE(cert-flp30-c,clang-analyzer-security.FloatLoopCounter): geometric steps
-    for (double share = 1.0; prices != NULL && share > 0.3; share *= 0.8) {
-        const double at = dual_at_common(optimizer, component, prices, share * most);
-        best_common = at < dual ? share * most : best_common;
+    for (uint32_t i = 0; i < COMMON_MOST; i++) {
+        const double at = dual_at_common(optimizer, component, prices, common);
+        best_common = at < dual ? common : best_common;
         dual = at < dual ? at : dual;
+        common = most * pow(COMMON_STEP, i);
+        if (dual - reached < VERY_WIDE * count) {
+            break;
+        }
     }
-    if (prices != NULL) {
-        (void)dual_at_common(optimizer, component, prices, best_common);
-    }
+    (void)dual_at_common(optimizer, component, prices, best_common);
     free(prices);
 }
 
@@ -309,7 +330,7 @@ double bound_of(struct optimizer *optimizer, const struct component *component)
     double bound = dual_of(optimizer, component, &reached, &rest);
     if (component->coupled && optimizer->problem->objective == ALLOCATION_FLOORS &&
         bound - reached > WIDE * component->nodes_count) {
-        level_prices(optimizer, component, bound);
+        level_prices(optimizer, component, bound, reached);
         bound = dual_of(optimizer, component, &reached, &rest);
     }
     return rest ? bound + rest_bound(optimizer, component, bound - reached) : bound;

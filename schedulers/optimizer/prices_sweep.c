@@ -8,8 +8,7 @@
 
 #include "schedulers/optimizer/prices.h"
 
-#define FLAT                                                                                   \
-    0.25 /* percent: a difference in what singles have that says nothing of the price */
+#define FLAT 0.25 /* percent: a difference of amounts that says nothing of the price */
 
 /* Everybody's demand where the component as a whole is full, spread evenly. */
 static void guess(struct prices *prices)
