@@ -60,30 +60,27 @@ static void describe(const struct cluster *cluster, uint32_t index, struct step 
 {
     const struct control *control = cluster->control;
     const struct escalation_candidate *candidate = &control->candidates[index];
-    const struct service_record *service =
-        table_at(&cluster->services, control->service_slots[candidate->service]);
-    const struct vm_record *vm =
-        candidate->kind == ESCALATION_ADD_VM
-            ? NULL
-            : table_at(&cluster->vms, control->vm_marks[candidate->vm].slot);
-    const char *to = control->nodes[candidate->node].name;
-    char *out = step->what;
-    (void)snprintf(step->vm, sizeof step->vm, "%s", vm == NULL ? "" : vm->vm.vm);
-    (void)snprintf(step->to, sizeof step->to, "%s", to);
+    const char *service = control->problem_services[candidate->service].name;
+    (void)snprintf(step->to, sizeof step->to, "%s", control->nodes[candidate->node].name);
+    if (candidate->kind == ESCALATION_ADD_VM) {
+        (void)snprintf(step->what, sizeof step->what, "one vm more for %s on %s", service,
+                       step->to);
+        return;
+    }
+    const struct vm_record *vm = table_at(&cluster->vms, control->vm_marks[candidate->vm].slot);
+    (void)snprintf(step->vm, sizeof step->vm, "%s", vm->vm.vm);
     switch (candidate->kind) {
-    case ESCALATION_ADD_VM:
-        (void)snprintf(out, TEXT_SIZE / 2, "one vm more for %s on %s", service->spec.service,
-                       to);
-        break;
     case ESCALATION_MOVE_VM:
-        (void)snprintf(out, TEXT_SIZE / 2, "move %s from %s to %s", vm->vm.vm, vm->vm.node, to);
+        (void)snprintf(step->what, sizeof step->what, "move %s from %s to %s", vm->vm.vm,
+                       vm->vm.node, step->to);
         break;
     case ESCALATION_REMOVE_VM:
-        (void)snprintf(out, TEXT_SIZE / 2, "one vm less for %s: %s on %s goes",
-                       service->spec.service, vm->vm.vm, vm->vm.node);
+        (void)snprintf(step->what, sizeof step->what, "one vm less for %s: %s on %s goes",
+                       service, vm->vm.vm, vm->vm.node);
         break;
     case ESCALATION_MORE_VCPUS:
-    case ESCALATION_FEWER_VCPUS: describe_vcpus(candidate, vm, out); break;
+    case ESCALATION_FEWER_VCPUS: describe_vcpus(candidate, vm, step->what); break;
+    case ESCALATION_ADD_VM: break;
     }
 }
 

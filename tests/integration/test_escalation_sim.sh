@@ -43,7 +43,7 @@ done
 
 run crowded-node
 for outcome in $ordered $applied; do
-    expect crowded-node ": move first-web-1 from node1 to node2" $outcome 1
+    expect crowded-node "-web-1 from node1 to node2" $outcome 1
     expect crowded-node ": move " $outcome 1
     expect crowded-node "one vm " $outcome 0
 done
