@@ -106,10 +106,10 @@ static double highest_want(struct response_state *state, double want_pct)
 }
 
 /* Forgets needs higher than this: they were guesses made without knowledge. */
-static void limit_wants(struct response_state *state, double need_pct)
+static void limit_wants(struct response_state *state, double want_pct)
 {
     for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
-        state->wants[i] = fminf(state->wants[i], (float)need_pct);
+        state->wants[i] = (float)fmin((double)state->wants[i], want_pct);
     }
 }
 
