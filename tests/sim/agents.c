@@ -168,6 +168,7 @@ static void completed(struct world *world, uint32_t node,
                       const struct hypervisor_completion *completion)
 {
     if (completion->kind == HYPERVISOR_CALL_LIST && completion->list != NULL) {
+        truth_memory(world, completion->list);
         truth_reading(world, completion->list, (completion->id & PROBE_ID) != 0);
     }
     world->migrations +=

@@ -65,6 +65,7 @@ static const struct field user_fields[] = {
     {"crowd_ramp", FIELD_DURATION_64, offsetof(struct user_pattern, crowd_ramp_ms)},
     {"step", FIELD_NUMBER, offsetof(struct user_pattern, step)},
     {"step_at", FIELD_DURATION_64, offsetof(struct user_pattern, step_at_ms)},
+    {"working_set", FIELD_SIZE, offsetof(struct user_pattern, working_set_kib)},
     {0},
 };
 

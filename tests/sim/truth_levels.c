@@ -11,7 +11,8 @@
 #include "common/service_level.h"
 #include "world.h"
 
-#define NOISE_LEAST 0.2 /* a factor is never less */
+#define NOISE_LEAST 0.2   /* a factor is never less */
+#define MISS_COST   200.0 /* response times, for each working set that is not in memory */
 
 void truth_look(struct guest_run *run, const struct domain_reading *domain, uint64_t look,
                 int64_t now_ms)
@@ -127,6 +128,36 @@ static double cpu_error(const struct world *world, const char *vm)
         }
     }
     return 1.0;
+}
+
+static double working_set_kib(struct world *world, const char *vm)
+{
+    const struct scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->users_count; i++) {
+        const struct user_pattern *pattern = &scenario->users[i];
+        const struct world_service *service = truth_service(world, pattern->service);
+        if (truth_belongs(vm, pattern->service) && service != NULL &&
+            service->mean_per_s > 0.0) {
+            return (double)pattern->working_set_kib * service->requests_per_s /
+                   service->mean_per_s;
+        }
+    }
+    return 0.0;
+}
+
+void truth_memory(struct world *world, struct domain_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct domain_reading *domain = &list->domains[i];
+        const double missing = working_set_kib(world, domain->vm) - (double)domain->memory_kib;
+        if (!(missing > 0.0) || domain->memory_kib == 0) {
+            continue;
+        }
+        const double factor = 1.0 + MISS_COST * missing / (double)domain->memory_kib;
+        domain->response_mean_ms *= factor;
+        domain->response_p50_ms *= factor;
+        domain->response_p95_ms *= factor;
+    }
 }
 
 /* One factor for a whole control period: a mean over the period does not take the noise away.

@@ -24,6 +24,7 @@ struct user_pattern {
     int64_t crowd_ramp_ms;   /* the way up, and the way down */
     double step;             /* from step_at_ms on times this; 0: no step */
     int64_t step_at_ms;
+    uint64_t working_set_kib; /* of each VM at the mean rate; with more users more; 0: small */
 };
 
 struct user_state {

@@ -223,6 +223,9 @@ struct world_service *truth_service(struct world *world, const char *name);
 void truth_look(struct guest_run *run, const struct domain_reading *domain, uint64_t look,
                 int64_t now_ms);
 void truth_levels(struct world *world);
+/* Guests with less memory than their working set wait for their disk, whatever CPU they have.
+ */
+void truth_memory(struct world *world, struct domain_list *list);
 /* What the manager is told: noise on response times, a wrong scale of CPU time. */
 void truth_disturb(struct world *world, struct domain_list *list);
 bool truth_belongs(const char *vm, const char *service);
