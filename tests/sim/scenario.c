@@ -8,6 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "common/closest_word.h"
 #include "proto/text.h"
 #include "schedulers/scheduler.h"
 
@@ -423,6 +424,30 @@ static bool is_for(const struct scheduler *scheduler, enum service_kind kind)
     return true;
 }
 
+static void list_word(char *known, struct closest_word *closest, const char *word)
+{
+    closest_word_offer(closest, word);
+    (void)snprintf(known + strlen(known), TEXT_SIZE - strlen(known), " %s", word);
+}
+
+static int unknown_scheduler(const char *name, struct err *err)
+{
+    char known[TEXT_SIZE] = "";
+    struct closest_word closest;
+    closest_word_begin(&closest, name);
+    list_word(known, &closest, "default");
+    for (const struct scheduler *const *at = scheduler_all(); *at != NULL; at++) {
+        list_word(known, &closest, (*at)->name);
+    }
+    for (int i = POLICY_EQUAL; i <= POLICY_ORACLE; i++) {
+        list_word(known, &closest, policy_word((enum policy)i));
+    }
+    char meant[TEXT_SIZE];
+    closest_word_print(&closest, meant, sizeof meant);
+    return err_set(err, -EINVAL, "there is no scheduler \"%s\"%s; there are:%s", name, meant,
+                   known);
+}
+
 int scenario_use(struct scenario *scenario, const char *name, struct err *err)
 {
     const struct scheduler *scheduler = scheduler_find(name);
@@ -431,17 +456,7 @@ int scenario_use(struct scenario *scenario, const char *name, struct err *err)
         return 0;
     }
     if (scheduler == NULL) {
-        char known[TEXT_SIZE] = "default";
-        for (const struct scheduler *const *at = scheduler_all(); *at != NULL; at++) {
-            (void)snprintf(known + strlen(known), sizeof known - strlen(known), " %s",
-                           (*at)->name);
-        }
-        for (int i = POLICY_EQUAL; i <= POLICY_ORACLE; i++) {
-            (void)snprintf(known + strlen(known), sizeof known - strlen(known), " %s",
-                           policy_word((enum policy)i));
-        }
-        return err_set(err, -EINVAL, "there is no scheduler \"%s\"; there are: %s", name,
-                       known);
+        return unknown_scheduler(name, err);
     }
     for (uint32_t i = 0; i < scenario->objects_count; i++) {
         struct object *object = &scenario->objects[i];
