@@ -289,6 +289,26 @@ static int solve_with(const struct allocation_problem *problem,
     return rc;
 }
 
+int allocation_answer_init(struct allocation_answer *answer, uint32_t services_count,
+                           uint32_t vms_count)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->services = calloc(services_count + 1u, sizeof *answer->services);
+    answer->caps_pct = calloc(vms_count + 1u, sizeof *answer->caps_pct);
+    if (answer->services == NULL || answer->caps_pct == NULL) {
+        allocation_answer_finish(answer);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void allocation_answer_finish(struct allocation_answer *answer)
+{
+    free(answer->services);
+    free(answer->caps_pct);
+    memset(answer, 0, sizeof *answer);
+}
+
 int allocation_solve(const struct allocation_problem *problem, struct allocation_answer *answer,
                      struct err *err)
 {

@@ -95,6 +95,11 @@ struct allocation_answer {
     uint32_t *caps_pct;
 };
 
+/* Room for an answer to problems of this size; 0 or -ENOMEM. finish: all zero afterwards. */
+int allocation_answer_init(struct allocation_answer *answer, uint32_t services_count,
+                           uint32_t vms_count);
+void allocation_answer_finish(struct allocation_answer *answer);
+
 /*
  * Errors: -EINVAL a field is out of range; -ENOSPC the minimum caps of a node exceed its CPU
  * (text names node and numbers); -ENOMEM. On error the answer is untouched.

@@ -27,8 +27,7 @@ static void trial_finish(struct trial *trial)
 {
     free(trial->services);
     free(trial->vms);
-    free(trial->answer.services);
-    free(trial->answer.caps_pct);
+    allocation_answer_finish(&trial->answer);
 }
 
 static int trial_init(struct trial *trial, const struct allocation_problem *problem)
@@ -38,10 +37,9 @@ static int trial_init(struct trial *trial, const struct allocation_problem *prob
     const size_t vms = (size_t)problem->vms_count + 1; /* one may be added */
     trial->services = calloc(services + 1, sizeof *trial->services);
     trial->vms = calloc(vms, sizeof *trial->vms);
-    trial->answer.services = calloc(services + 1, sizeof *trial->answer.services);
-    trial->answer.caps_pct = calloc(vms, sizeof *trial->answer.caps_pct);
-    if (trial->services == NULL || trial->vms == NULL || trial->answer.services == NULL ||
-        trial->answer.caps_pct == NULL) {
+    const int rc = allocation_answer_init(&trial->answer, problem->services_count,
+                                          problem->vms_count + 1u);
+    if (trial->services == NULL || trial->vms == NULL || rc < 0) {
         trial_finish(trial);
         return -ENOMEM;
     }

@@ -61,11 +61,6 @@ int problem_read(const char *text, size_t size, struct problem *out,
                  struct problem_mistakes *mistakes);
 void problem_finish(struct problem *problem);
 
-/* Room for an answer. 0 or -ENOMEM. */
-int problem_answer_init(struct allocation_answer *answer,
-                        const struct allocation_problem *problem);
-void problem_answer_finish(struct allocation_answer *answer);
-
 /* ---- minimums ---- */
 
 /* What the VMs of each node take at least. */

@@ -1,32 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The answer in the form that we keep stable. */
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/service_level.h"
 #include "orchestrator/client/problem.h"
-
-int problem_answer_init(struct allocation_answer *answer,
-                        const struct allocation_problem *problem)
-{
-    memset(answer, 0, sizeof *answer);
-    answer->services = calloc(problem->services_count + 1u, sizeof *answer->services);
-    answer->caps_pct = calloc(problem->vms_count + 1u, sizeof *answer->caps_pct);
-    if (answer->services == NULL || answer->caps_pct == NULL) {
-        problem_answer_finish(answer);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-void problem_answer_finish(struct allocation_answer *answer)
-{
-    free(answer->services);
-    free(answer->caps_pct);
-    memset(answer, 0, sizeof *answer);
-}
 
 double problem_mean_level(const struct allocation_problem *problem,
                           const struct allocation_answer *answer)

@@ -277,7 +277,8 @@ static int solve(const struct client *client, const struct problem *problem)
 {
     struct allocation_answer answer;
     struct err err = {0};
-    if (problem_answer_init(&answer, &problem->allocation) != 0) {
+    if (allocation_answer_init(&answer, problem->allocation.services_count,
+                               problem->allocation.vms_count) != 0) {
         return client_error(client, REPLY_FAILED, "no memory");
     }
     const int64_t begin_us = clock_boot_us();
@@ -289,7 +290,7 @@ static int solve(const struct client *client, const struct problem *problem)
     } else {
         code = print_answer(client, problem, &answer, time_ms);
     }
-    problem_answer_finish(&answer);
+    allocation_answer_finish(&answer);
     return code;
 }
 

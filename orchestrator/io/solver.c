@@ -40,14 +40,11 @@ static void free_copy(struct solver *solver)
     free(solver->services);
     free(solver->vms);
     free(solver->models);
-    free(solver->solved.answer.services);
-    free(solver->solved.answer.caps_pct);
+    allocation_answer_finish(&solver->solved.answer);
     solver->nodes = NULL;
     solver->services = NULL;
     solver->vms = NULL;
     solver->models = NULL;
-    solver->solved.answer.services = NULL;
-    solver->solved.answer.caps_pct = NULL;
 }
 
 /* calloc(0) may be NULL without being out of memory. */
@@ -68,12 +65,9 @@ static int copy_problem(struct solver *solver, const struct allocation_problem *
     solver->services = copy_array(problem->services, services, sizeof *solver->services);
     solver->vms = copy_array(problem->vms, problem->vms_count, sizeof *solver->vms);
     solver->models = copy_array(NULL, services, sizeof *solver->models);
-    solver->solved.answer.services =
-        copy_array(NULL, services, sizeof *solver->solved.answer.services);
-    solver->solved.answer.caps_pct = copy_array(NULL, problem->vms_count, sizeof(uint32_t));
+    const int rc = allocation_answer_init(&solver->solved.answer, services, problem->vms_count);
     if (solver->nodes == NULL || solver->services == NULL || solver->vms == NULL ||
-        solver->models == NULL || solver->solved.answer.services == NULL ||
-        solver->solved.answer.caps_pct == NULL) {
+        solver->models == NULL || rc < 0) {
         free_copy(solver);
         return -ENOMEM;
     }

@@ -166,11 +166,9 @@ static struct instance *allocate(const struct instance_spec *spec)
     instance->models = calloc(spec->services + 1u, sizeof *instance->models);
     instance->vms = calloc(vms + 1u, sizeof *instance->vms);
     instance->need_pct = calloc(spec->services + 1u, sizeof *instance->need_pct);
-    instance->answer.services = calloc(spec->services + 1u, sizeof *instance->answer.services);
-    instance->answer.caps_pct = calloc(vms + 1u, sizeof *instance->answer.caps_pct);
+    const int rc = allocation_answer_init(&instance->answer, spec->services, (uint32_t)vms);
     if (instance->nodes == NULL || instance->services == NULL || instance->models == NULL ||
-        instance->vms == NULL || instance->need_pct == NULL ||
-        instance->answer.services == NULL || instance->answer.caps_pct == NULL) {
+        instance->vms == NULL || instance->need_pct == NULL || rc < 0) {
         instance_destroy(instance);
         return NULL;
     }
@@ -213,8 +211,7 @@ void instance_destroy(struct instance *instance)
     free(instance->models);
     free(instance->vms);
     free(instance->need_pct);
-    free(instance->answer.services);
-    free(instance->answer.caps_pct);
+    allocation_answer_finish(&instance->answer);
     free(instance);
 }
 

@@ -53,14 +53,14 @@ static void solve(const struct problem *problem)
     if (is_short) {
         return;
     }
-    assert(problem_answer_init(&answer, given) == 0);
+    assert(allocation_answer_init(&answer, given->services_count, given->vms_count) == 0);
     if (allocation_solve(given, &answer, &err) == 0) {
         check_caps(given, &answer);
         json_t *tree = problem_answer_tree(given, &answer, 0.0);
         assert(tree != NULL);
         json_decref(tree);
     }
-    problem_answer_finish(&answer);
+    allocation_answer_finish(&answer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

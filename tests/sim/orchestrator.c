@@ -176,14 +176,13 @@ static void solve(struct world *world, const struct effect *effect)
 {
     const struct allocation_problem *problem = effect->solve.problem;
     struct item_solved *answer = calloc(1, sizeof *answer);
-    if (answer == NULL) {
+    if (answer == NULL || allocation_answer_init(&answer->answer, problem->services_count,
+                                                 problem->vms_count) < 0) {
+        free(answer);
         world_fail(world, "no memory for an answer");
         return;
     }
     answer->revision = effect->solve.revision;
-    answer->answer.services =
-        calloc(problem->services_count + 1u, sizeof *answer->answer.services);
-    answer->answer.caps_pct = calloc(problem->vms_count + 1u, sizeof *answer->answer.caps_pct);
     const double before_s = cpu_time_s();
     answer->code = decide(world, problem, answer);
     world->solve_s += cpu_time_s() - before_s;

@@ -70,8 +70,7 @@ static void free_item(struct world_item *item)
 {
     bytes_finish(&item->bytes);
     if (item->solved != NULL) {
-        free(item->solved->answer.services);
-        free(item->solved->answer.caps_pct);
+        allocation_answer_finish(&item->solved->answer);
         free(item->solved);
     }
 }
