@@ -18,7 +18,7 @@
 . tests/integration/cluster.sh
 . tests/xen/machine.sh
 declare -A lab_up
-lab_lease=15 lab_margin=5 lab_renew=1 # seconds
+lab_lease=30 lab_margin=5 lab_renew=1 # seconds; a host may stand still for ten of them
 
 # Limits are for a quiet machine; who waits for a condition may wait longer beside other work.
 lab_patience=${ARBITER_LAB_PATIENCE:-2}
