@@ -136,10 +136,22 @@ static double best_on(const struct optimizer_service *it, double price, double f
     return value_at(&fine, n) - price * value_r(&fine, n) + price * fine.unit;
 }
 
+struct row {
+    const struct stretch *stretches;
+    uint32_t count;
+    const double *start; /* r and cost of the least */
+};
+
 /* The net value of a sum with the n that it has, if no other n is better. */
-static bool is_sum_peak(const struct optimizer_service *it, const struct stretch *stretches,
-                        uint32_t count, const double start[2], double *net)
+static bool is_sum_peak(const struct optimizer_service *it, const struct view *view,
+                        const struct row *row, double *net)
 {
+    const struct stretch *stretches = row->stretches;
+    const uint32_t count = row->count;
+    const double *start = row->start;
+    if (!it->equal_speed || !is_concave(it, view)) {
+        return false;
+    }
     const double unit = it->value.unit;
     const uint32_t least = it->floor_n;
     double left = it->n * unit - (start[0] - it->value.base_r); /* of r beyond the least */
@@ -174,8 +186,7 @@ static double sum_best(const struct optimizer *optimizer, uint32_t service,
     double start[2];
     const uint32_t count = collect_stretches(optimizer, it, view->scale, stretches, start);
     double peak = 0.0;
-    if (it->equal_speed && is_concave(it, view) &&
-        is_sum_peak(it, stretches, count, start, &peak)) {
+    if (is_sum_peak(it, view, &(struct row){stretches, count, start}, &peak)) {
         return peak;
     }
     double r = start[0];

@@ -55,7 +55,17 @@ static void sum_up(struct prices *prices)
     }
 }
 
-/* The real caps of the last solution, as far as they are within the limits of now. */
+/* The real cap of the last solution, as far as it is within the limits of now. */
+static double limited(const struct prices *prices, const struct optimizer_service *it,
+                      uint32_t vm)
+{
+    const struct allocation_vm *given = &prices->optimizer->problem->vms[vm];
+    const bool gang = it->coupling == COUPLING_GANG;
+    const double least = gang ? it->least : optimizer_vm_least(given);
+    const double most = gang ? it->most : it->open ? optimizer_vm_most(given) : least;
+    return fmin(fmax(prices->memory->real_caps[vm], least), most);
+}
+
 static void recall(struct prices *prices)
 {
     const struct optimizer *optimizer = prices->optimizer;
@@ -65,15 +75,11 @@ static void recall(struct prices *prices)
     }
     for (uint32_t i = 0; i < prices->coupled_count; i++) {
         const struct optimizer_service *it = &optimizer->services[prices->coupled[i]];
-        const bool gang = it->coupling == COUPLING_GANG;
         for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
             const struct allocation_vm *vm = &optimizer->problem->vms[v];
-            const double least = gang ? it->least : optimizer_vm_least(vm);
-            const double most = gang ? it->most : it->open ? optimizer_vm_most(vm) : least;
-            const double cap = prices->memory->real_caps[v];
             if (!vm->fixed) {
                 prices->waits[i] = prices->waits[i] || prices->looks[vm->node];
-                prices_change_cap(prices, v, cap < least ? least : cap > most ? most : cap);
+                prices_change_cap(prices, v, limited(prices, it, v));
             }
         }
     }
