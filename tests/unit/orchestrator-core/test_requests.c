@@ -202,7 +202,7 @@ Test(requests, agreement_limits_what_its_provider_may_take)
     struct service more = desk_web("more", 1);
     cr_assert_eq(desk_put_service(desk, &ALICE, &more), REPLY_INFEASIBLE);
     cr_assert_eq(desk->reply.reason, REASON_QUOTA);
-    cr_assert(desk_has_fact(desk, "50 needed, 100 of 120 in use (30 short)"));
+    cr_assert(desk_has_fact(desk, "0.5 needed, 1 of 1.2 in use (0.3 short)"));
     cr_assert_eq(desk_put_service(desk, &BOB, &more), REPLY_DONE);
     web.vms[0].count = (struct count_range){1, 1};
     cr_assert_eq(desk_put_service(desk, &ALICE, &web), REPLY_DONE, "%s", desk->reply.text);
