@@ -264,6 +264,7 @@ static void keep_predictions(struct cluster *cluster, const struct allocation_an
         struct service_record *service =
             table_at(&cluster->services, control->service_slots[i]);
         service->level_predicted = answer->services[i].level;
+        control_service_of(cluster, service)->sacrificed = answer->services[i].sacrificed;
     }
 }
 

@@ -26,6 +26,9 @@ struct control_service {
     char service[NAME_SIZE];
     struct proposal proposal;
     bool proposed;
+    bool sacrificed; /* by the newest answer */
+    struct proposal
+        returning; /* of a sacrificed one: what it must have room for to come back */
     int64_t next_measure_ms;
     /* of a queue: from where its rate is taken (the last control), and its end */
     double speed; /* of its tasks, per ms and percent of a CPU; 0: not seen yet */

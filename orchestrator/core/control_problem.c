@@ -5,6 +5,7 @@
  * on a node that cannot be reached or has no caps) keep what they have and take their room. So
  * do VMs outside the problem: moving, paused, stopped.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define GUARD          0.3   /* of a floor: x stays 7 % off the target where there is room */
 #define SWITCHING_COST 1e-3  /* nats per percent */
 #define DEAD_BAND      1.0   /* nats */
+#define RETURN_SHARE   1.05  /* of its need: a sacrificed service comes back only with that */
 #define ANSWER_MS      10000 /* a worker that takes longer is given up */
 
 uint32_t control_node_for(struct cluster *cluster, const char *name)
@@ -99,6 +101,25 @@ static enum coupling coupling_of(const struct service_record *service, uint32_t 
     return service->spec.kind == SERVICE_KIND_CLUSTER ? COUPLING_GANG : COUPLING_SUM;
 }
 
+/* Who was sacrificed comes back only where there is room to spare for it, so that it does not
+ * go in and out, and all caps with it, at every small change. */
+static const struct proposal *model_of(struct control_service *state)
+{
+    if (!state->sacrificed || state->proposal.model == MODEL_KIND_FIXED) {
+        return &state->proposal;
+    }
+    struct proposal *out = &state->returning;
+    *out = state->proposal;
+    out->demand_pct *= RETURN_SHARE;
+    out->a_pct *= RETURN_SHARE;
+    out->b_pct *= RETURN_SHARE;
+    out->want_pct = (uint32_t)ceil(out->want_pct * RETURN_SHARE);
+    for (uint32_t i = 0; i < out->points_count; i++) {
+        out->points[i].cap_pct = (uint32_t)ceil(out->points[i].cap_pct * RETURN_SHARE);
+    }
+    return out;
+}
+
 static void add_service(struct cluster *cluster, struct service_record *service)
 {
     struct control *control = cluster->control;
@@ -123,7 +144,7 @@ static void add_service(struct cluster *cluster, struct service_record *service)
     *out = (struct allocation_service){
         .weight = cluster_weight_of(cluster, service),
         .curve = service->spec.objective.curve,
-        .model = &state->proposal,
+        .model = model_of(state),
         .coupling = coupling_of(service, count),
         .first_vm = first_vm,
         .vms_count = count,
