@@ -192,6 +192,7 @@ Test(recovery_confirm, an_agent_that_left_on_purpose_is_waited_for_whatever_its_
     start_and_settle(world);
     struct test_node *host = host_of(world, "web-vm-1");
     struct node_message *leave = calloc(1, sizeof *leave);
+    cr_assert(host != NULL && leave != NULL);
     leave->type = NODE_MESSAGE_LEAVE;
     memcpy(leave->leave.incarnation, host->incarnation, sizeof leave->leave.incarnation);
     node_send(world, host, leave);
