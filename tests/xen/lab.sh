@@ -5,7 +5,6 @@
 #
 #   lab_host N              host-N runs, its agent is connected; nothing to do when it does already
 #   on N SCRIPT [SECONDS]   as root in dom0 of host-N: output and exit code
-#   lab_witness             a third node without guests, on this machine
 #   console N               what host-N's console said, each line after its time
 #   guest N ADDRESS PATH    asks a guest over HTTP, from dom0 of host-N
 #   fact N ADDRESS NAME     what the guest sees: boot, uptime, cpus, memory_kib, count
@@ -102,19 +101,6 @@ lab_host() {
   on "$n" "date -s @$(date +%s) >/dev/null; /usr/lib/lab/lab-network; xl sched-credit2 -d 0 -w 4096; systemctl daemon-reload; systemctl enable -q arbiter-agent; systemctl restart arbiter-agent; sync" 60
   check "$name runs, and systemd has started its agent" until_ok 60 on "$n" "systemctl is-active arbiter-agent" || return 1
   check "... which is connected ($((SECONDS - since)) s in all)" until_ok 60 node_is "$n" up || return 1
-}
-
-# A third node, on this machine, without guests: it makes a majority when one of two hosts is lost.
-lab_witness() {
-  [[ -z ${agents[witness]:-} ]] || return 0
-  cluster_key witness agent
-  mkdir -p "$dir/agent-witness"
-  "$cache/here/usr/sbin/arbiter-agent" --node witness --driver none --driver-folder "$cache/here/usr/lib/arbiter" \
-    --control "tcp://127.0.0.1:$port_control" --telemetry "tcp://127.0.0.1:$port_telemetry" --key "$dir/keys/witness.key" \
-    --server-key "$dir/keys/arbiterd.pub" --state "$dir/agent-witness" 2>>"$dir/agent-witness.log" &
-  agents[witness]=$!
-  cluster_pids+=("$!")
-  check "a third node is up" until_ok 30 eval 'a get node -o csv --no-header | grep -q "^witness,up,"'
 }
 
 # A host that lost power and gets it back: it boots.

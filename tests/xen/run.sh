@@ -48,9 +48,9 @@ for package in arbiter-agent arbiter-agent-xen arbiter-agent-gateway arbiter-age
 done
 tests/xen/build.sh "$cache" "${ours[@]}" || exit 1
 . tests/xen/lab.sh
-# arbiterd, arbiter and a third node's agent come from the same packages; they are unpacked, not installed.
+# arbiterd and arbiter come from the same packages; they are unpacked, not installed.
 rm -rf "$cache/here"
-for package in arbiter-server arbiter-client arbiter-agent arbiter-agent-gateway; do dpkg -x "$packages/${package}"_[0-9]*.deb "$cache/here" || exit 1; done
+for package in arbiter-server arbiter-client; do dpkg -x "$packages/${package}"_[0-9]*.deb "$cache/here" || exit 1; done
 bin=$cache/here/usr/bin
 [[ -x $bin/arbiterd ]] || ln -s ../sbin/arbiterd "$bin/arbiterd"
 lab_begin
