@@ -34,7 +34,7 @@ check "... and nothing happens to its protected VM" eval '[[ $(fact 1 "$(address
 
 # When arbiterd said so last, in seconds: KIND NAME
 fail_said_at() {
-  a events -o json | tr '{' '\n' | grep -- "$1" | grep -- "$2" | tail -1 | grep -o '"wall_ms": *[0-9]*' | grep -o '[0-9]*$' | awk '{ printf "%.3f\n", $1 / 1000 }'
+  a events -o json | tr -d '\n' | tr '{' '\n' | grep -- "$1" | grep -- "$2" | tail -1 | grep -o '"wall_ms": *[0-9]*' | grep -o '[0-9]*$' | awk '{ printf "%.3f\n", $1 / 1000 }'
 }
 console_lines=$(console 1 | wc -l)
 fail_since=$EPOCHREALTIME
