@@ -12,8 +12,8 @@
  *   - its node said that it ended it (moves and drains).
  *
  * The third acts by itself, so it has a brake: only in mode act, only while a strict majority
- * of the nodes holds leases, and only for few nodes in a time. A person's confirmation passes
- * each of these.
+ * of the nodes holds leases, or one of two does, and only for few nodes in a time. A person's
+ * confirmation passes each of these.
  */
 #include "orchestrator/core/recovery.h"
 
@@ -105,7 +105,9 @@ static bool brake_passes(struct cluster *cluster, struct node_record *node)
     if (cluster->now_ms - cluster->failover_window_ms >= BRAKE_WINDOW_MS) {
         cluster->failover_count = 0;
     }
-    if (healthy * 2 <= all || cluster->failover_count >= limit) {
+    /* One node is no mass, also of two: without this the smallest cluster would never act. */
+    const bool is_one_of_two = all == 2 && healthy == 1;
+    if ((healthy * 2 <= all && !is_one_of_two) || cluster->failover_count >= limit) {
         return false;
     }
     cluster->failover_window_ms = cluster->now_ms;

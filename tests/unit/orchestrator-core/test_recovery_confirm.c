@@ -127,6 +127,23 @@ Test(recovery_confirm, brake_lets_the_next_node_pass_after_its_window)
     world_free(world);
 }
 
+Test(recovery_confirm, of_two_nodes_the_other_one_takes_over)
+{
+    struct world *world = world_new(MODE_ACT);
+    world_add_node(world, "n1");
+    world_add_node(world, "n2");
+    world_add_service(world, "web", ISOLATION_FENCE, 1);
+    start_and_settle(world);
+    struct test_node *host = host_of(world, "web-vm-1");
+    cr_assert_not_null(host);
+    node_power_off(host);
+    world_run(world, 60000);
+    cr_assert(is_running(world, "web-vm-1"));
+    cr_assert_neq(host_of(world, "web-vm-1"), host);
+    cr_assert_eq(told(world, EVENT_KIND_ALARM, REASON_MASS_FAILURE, NULL), 0);
+    world_free(world);
+}
+
 Test(recovery_confirm, nothing_restarts_when_half_of_the_nodes_vanish_at_once)
 {
     struct world *world = with_cluster(MODE_ACT, ISOLATION_FENCE, 8);
