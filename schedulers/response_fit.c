@@ -18,7 +18,8 @@
 
 static double scale_of(int index)
 {
-    return pow(SCALE_STEP, index - RESPONSE_SCALES / 2);
+    const int middle = RESPONSE_SCALES / 2;
+    return pow(SCALE_STEP, index - middle);
 }
 
 /* Score of a scale before anything is known. */

@@ -201,10 +201,11 @@ static uint32_t list_caps(const struct held *held, const struct service_view *vi
     const double b_pct = held->stretch * held->model.scale * held->demand_pct;
     const double first = fmax(b_pct * 1.005, 2.0);
     const double factor = pow(fmax(view->cap_max_pct / first, 1.01), 1.0 / (POINTS - 1));
-    double r_pct = first;
+    double spaced = first;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < POINTS + 2; i++, r_pct *= factor) {
-        const double cap = i < POINTS ? r_pct : needs_pct[i - POINTS];
+    for (uint32_t i = 0; i < POINTS + 2; i++) {
+        const double cap = i < POINTS ? spaced : needs_pct[i - POINTS];
+        spaced *= factor;
         if (!(cap >= 2.0) || cap > UINT32_MAX / 2) {
             continue;
         }

@@ -160,5 +160,6 @@ void check_facts_driver(struct host_facts *facts, const struct agent_settings *s
         return;
     }
     read_driver(opened, settings, folder);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread makes and removes this folder
     (void)nftw(folder, remove_one, WALK_DEPTH, FTW_DEPTH | FTW_PHYS);
 }

@@ -109,7 +109,7 @@ static void forget_coupled(struct coupled_memory *coupled)
     free(coupled->caps);
     free(coupled->fill_keys);
     free(coupled->weight_prices);
-    *coupled = (struct coupled_memory){0};
+    memset(coupled, 0, sizeof *coupled);
 }
 
 void memory_forget(struct allocation_memory *memory)
@@ -123,7 +123,7 @@ void memory_forget(struct allocation_memory *memory)
     free(memory->services);
     free(memory->values);
     free(memory->caps);
-    *memory = (struct allocation_memory){0};
+    memset(memory, 0, sizeof *memory);
 }
 
 /* Whether every service has the slot that it had. */

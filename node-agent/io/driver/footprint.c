@@ -17,8 +17,10 @@
 
 void footprint_limit(void)
 {
+    // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread yet
     (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* set by hand it does not grow */
+    // NOLINTEND(concurrency-mt-unsafe)
 }
 
 void footprint_release_code(void)

@@ -24,6 +24,7 @@ int opening_check(const struct hypervisor_settings *settings, const char *driver
 void opening_stay_loaded(void)
 {
     Dl_info self;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): ISO C knows no other way
     if (dladdr((const void *)(uintptr_t)&opening_stay_loaded, &self) != 0) {
         (void)dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
     }

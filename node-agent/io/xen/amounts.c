@@ -74,35 +74,41 @@ int amounts_schedule_read(const struct xen_host *host, struct xen_session *sessi
 }
 
 /* -1 leaves a value as it is. */
-static int set_by_libxl(struct xen_session *session, uint32_t domid, int cap, int weight,
+struct change {
+    int cap;
+    int weight;
+};
+
+static int set_by_libxl(struct xen_session *session, uint32_t domid, struct change change,
                         struct err *err)
 {
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params); /* everything else: as it is */
-    if (cap >= 0) {
-        params.cap = cap;
+    if (change.cap >= 0) {
+        params.cap = change.cap;
     }
-    if (weight >= 0) {
-        params.weight = weight;
+    if (change.weight >= 0) {
+        params.weight = change.weight;
     }
     int r = libxl_domain_sched_params_set(session->ctx, domid, &params);
     libxl_domain_sched_params_dispose(&params);
-    return r == 0 ? 0 : session_error(r, cap >= 0 ? "set the cap" : "set the weight", err);
+    return r == 0 ? 0
+                  : session_error(r, change.cap >= 0 ? "set the cap" : "set the weight", err);
 }
 
 /* Sets what is not -1 and reads both back. */
 static int set_schedule(const struct xen_host *host, struct xen_session *session,
-                        uint32_t domid, int cap, int weight, struct amounts_schedule *now,
+                        uint32_t domid, struct change change, struct amounts_schedule *now,
                         struct err *err)
 {
     if (get_direct(host, session, domid, now)) {
-        now->cap_pct = cap >= 0 ? (uint32_t)cap : now->cap_pct;
-        now->weight = weight >= 0 ? (uint32_t)weight : now->weight;
+        now->cap_pct = change.cap >= 0 ? (uint32_t)change.cap : now->cap_pct;
+        now->weight = change.weight >= 0 ? (uint32_t)change.weight : now->weight;
         if (set_direct(host, session, domid, now)) {
             return amounts_schedule_read(host, session, domid, now, err);
         }
     }
-    int rc = set_by_libxl(session, domid, cap, weight, err); /* says what is wrong, too */
+    int rc = set_by_libxl(session, domid, change, err); /* says what is wrong, too */
     return rc != 0 ? rc : amounts_schedule_read(host, session, domid, now, err);
 }
 
@@ -122,7 +128,8 @@ int amounts_cap(const struct xen_host *host, struct xen_session *session,
                        call->order.vm, cap_pct, domain->info.vcpu_max_id + 1, most_pct);
     }
     struct amounts_schedule now = {0};
-    int rc = set_schedule(host, session, domain->domid, (int)cap_pct, -1, &now, err);
+    const struct change change = {.cap = (int)cap_pct, .weight = -1};
+    int rc = set_schedule(host, session, domain->domid, change, &now, err);
     if (rc == 0) {
         *value = now.cap_pct;
     }
@@ -139,7 +146,8 @@ int amounts_weight(const struct xen_host *host, struct xen_session *session,
                        call->order.vm, weight);
     }
     struct amounts_schedule now = {0};
-    int rc = set_schedule(host, session, domain->domid, -1, (int)weight, &now, err);
+    const struct change change = {.cap = -1, .weight = (int)weight};
+    int rc = set_schedule(host, session, domain->domid, change, &now, err);
     if (rc == 0) {
         *value = now.weight;
     }
