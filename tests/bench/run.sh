@@ -10,7 +10,7 @@ echo "$(uname -m), $(nproc) CPUs, $(sed -n 's/^model name[^:]*: //p' /proc/cpuin
 tests/bench/idle.sh
 build/release/bench/bench_requests "${1:-.}"
 build/release/bench/bench_telemetry
-tests/bench/xcom.sh 100
+tests/bench/xcom.sh
 build/release/bench/bench_optimizer
 # Only where GLPK, Ipopt and NLopt are installed (deploy/install-packages.sh bench).
 if [[ -x build/release/bench/bench_peers ]]; then build/release/bench/bench_peers; fi
