@@ -27,12 +27,18 @@
  * cost more than the message does. Nothing that agents say is decided upon within milliseconds.
  */
 #define AGENT_MESSAGES_MANY 2000
-#define AGENTS_REST_MS      10
+#define AGENTS_REST_MS      20
+
+static void read_clocks(struct loop *loop)
+{
+    loop->now_ms = clock_boot_ms();
+    loop->wall_ms = clock_wall_ms();
+}
 
 int loop_step(struct loop *loop, struct cluster_event *event, struct err *err)
 {
     event->now_ms = loop->now_ms;
-    event->wall_ms = clock_wall_ms();
+    event->wall_ms = loop->wall_ms;
     effects_clear(loop->effects);
     cluster_step(loop->cluster, event, loop->effects);
     return perform_effects(loop, err);
@@ -155,7 +161,7 @@ struct loop *loop_create(const struct loop_settings *settings, struct err *err)
     }
     loop->settings = *settings;
     loop->signal_fd = -1;
-    loop->now_ms = clock_boot_ms();
+    read_clocks(loop);
     int rc =
         open_signals(loop, err); /* before any thread starts, so that all have them blocked */
     if (rc == 0) {
@@ -406,7 +412,7 @@ static int turn(struct loop *loop, int64_t deadline_ms, struct err *err)
     if (rc < 0 && rc != -EINTR) {
         return err_set(err, rc, "cannot wait for sockets: %s", strerrordesc_np(-rc));
     }
-    loop->now_ms = clock_boot_ms();
+    read_clocks(loop);
     int64_t asked_ms = deadline_ms > before_ms ? deadline_ms : before_ms;
     rc = loop->now_ms - asked_ms > LATE_MS ? step_late(loop, loop->now_ms - asked_ms, err) : 0;
     take_signals(loop);
@@ -426,7 +432,7 @@ static int turn(struct loop *loop, int64_t deadline_ms, struct err *err)
     if (rc == 0 && items[API].ready) {
         rc = receive_api(loop, err);
     }
-    loop->now_ms = clock_boot_ms();
+    read_clocks(loop);
     if (rc == 0) {
         rc = tick_if_due(loop, err);
     }
@@ -460,7 +466,7 @@ static int stop(struct loop *loop, struct err *err)
     int64_t until_ms = clock_boot_ms() + STOP_DRAIN_MS;
     int rc = loop_step(loop, &event, err);
     while (rc == 0 && clock_boot_ms() < until_ms) {
-        loop->now_ms = clock_boot_ms();
+        read_clocks(loop);
         start_commit(loop);
         if (loop->committing == NULL) {
             break;

@@ -81,7 +81,8 @@ struct loop {
     struct stored_reply *previous;
     struct text_mistakes *mistakes;
 
-    int64_t now_ms; /* boot time of the present turn */
+    int64_t now_ms;  /* boot time of the present turn */
+    int64_t wall_ms; /* the same by the calendar */
     int64_t housekeeping_at_ms;
     uint32_t agent_messages;     /* since the last housekeeping */
     bool agents_are_many;        /* so many that their messages are taken in batches ... */
