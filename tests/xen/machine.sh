@@ -69,6 +69,7 @@ machine_monitor() {
 machine_saved() { machine_monitor "$1" "info migrate" | grep -q 'status: completed'; }
 
 machine_open() { # opens connection $connection
+  [[ -S $1.monitor ]] || return 1 # no such machine here: leave no empty file
   [[ -s $1.port ]] || { machine_port "$1" 2222 >"$1.port" && [[ -s $1.port ]]; } || return 1
   { exec {connection}<>"/dev/tcp/127.0.0.1/$(cat "$1.port")"; } 2>/dev/null
 }

@@ -180,6 +180,12 @@ int lanes_destroy(struct lanes *lanes, int64_t wait_ms)
 
 int lanes_start(struct lanes *lanes, const struct hypervisor_call *call, struct err *err)
 {
+    /* uuid and name become parts of paths, of the names of interfaces and of values in
+     * xenstore. */
+    if (call->kind != HYPERVISOR_CALL_LIST &&
+        (!hypervisor_is_uuid(call->order.uuid) || call->order.vm[0] == '\0')) {
+        return err_set(err, -EINVAL, "%s: not a VM's name and uuid", call->order.uuid);
+    }
     enum lane_kind lane = lane_of(call->kind);
     struct job *room = NULL;
     int rc = 0;

@@ -40,7 +40,7 @@ struct lanes *lanes_create(lane_work work, void *context, struct err *err);
  */
 int lanes_destroy(struct lanes *lanes, int64_t wait_ms);
 
-/* -EBUSY: this VM's lane is taken; -ENOSPC: LANE_JOBS_MAX. */
+/* -EINVAL: no VM's name and uuid; -EBUSY: this VM's lane is taken; -ENOSPC: LANE_JOBS_MAX. */
 int lanes_start(struct lanes *lanes, const struct hypervisor_call *call, struct err *err);
 
 int lanes_fd(const struct lanes *lanes);

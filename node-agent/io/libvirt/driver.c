@@ -190,11 +190,6 @@ static int driver_start(struct hypervisor *hypervisor, const struct hypervisor_c
         return err_set(err, -ENOTSUP, "libvirt %s cannot do %s%s%s", host->uri,
                        hypervisor_call_word(call->kind), why[0] != '\0' ? ": " : "", why);
     }
-    /* uuid and name become parts of paths, interface names and MAC addresses. */
-    if (call->kind != HYPERVISOR_CALL_LIST &&
-        (!hypervisor_is_uuid(call->order.uuid) || call->order.vm[0] == '\0')) {
-        return err_set(err, -EINVAL, "%s: not a VM's name and uuid", call->order.uuid);
-    }
     return lanes_start(hypervisor->host.lanes, call, err);
 }
 

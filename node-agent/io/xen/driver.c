@@ -7,9 +7,9 @@
 
 #include "common/io/log.h"
 #include "common/model/object.h"
-#include "node-agent/io/driver/footprint.h"
 #include "node-agent/io/driver/opening.h"
 #include "node-agent/io/hypervisor.h"
+#include "node-agent/io/xen/footprint.h"
 #include "node-agent/io/xen/host.h"
 #include "node-agent/io/xen/making.h"
 #include "node-agent/io/xen/operations.h"
@@ -194,11 +194,6 @@ static int driver_start(struct hypervisor *hypervisor, const struct hypervisor_c
     if ((host->status.capabilities & hypervisor_call_capability(call->kind)) == 0) {
         return err_set(err, -ENOTSUP, "xen cannot do %s here",
                        hypervisor_call_word(call->kind));
-    }
-    /* uuid and name become parts of paths and of values in xenstore. */
-    if (call->kind != HYPERVISOR_CALL_LIST &&
-        (!hypervisor_is_uuid(call->order.uuid) || call->order.vm[0] == '\0')) {
-        return err_set(err, -EINVAL, "%s: not a VM's name and uuid", call->order.uuid);
     }
     return lanes_start(host->lanes, call, err);
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node-agent/io/driver/footprint.h"
 #include "node-agent/io/xen/amounts.h"
 #include "node-agent/io/xen/domain.h"
+#include "node-agent/io/xen/footprint.h"
 #include "node-agent/io/xen/known_domains.h"
 #include "node-agent/io/xen/life_cycle.h"
 #include "node-agent/io/xen/readings.h"

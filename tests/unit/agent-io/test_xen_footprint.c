@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
-#include "node-agent/io/driver/footprint.c"
+#include "node-agent/io/xen/footprint.c"
 
 static unsigned long file_kib(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node-agent/io/driver/footprint.h"
+#include "node-agent/io/xen/footprint.h"
 
 #include <inttypes.h>
 #include <malloc.h>

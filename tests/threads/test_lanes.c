@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // link: arbiter_agent_core arbiter_common_io arbiter_common
-/* The lanes of the drivers: time-outs, order, and threads that libvirt does not give
+/* The lanes of the drivers: time-outs, order, and threads that a library does not give
  * back. */
 
 #include "node-agent/io/driver/lanes.c"
@@ -58,7 +58,7 @@ static void wait_for_count(struct gate *gate, const uint32_t *count, uint32_t wa
 static void require(bool holds, const char *what)
 {
     if (!holds) {
-        (void)fprintf(stderr, "test_libvirt_lanes: not so: %s\n", what);
+        (void)fprintf(stderr, "test_lanes: not so: %s\n", what);
         _Exit(1);
     }
 }
@@ -155,11 +155,24 @@ static struct lanes *start(struct gate *gate)
     return lanes;
 }
 
+/* What becomes a part of a path must be fit for it. */
+static void a_name_or_uuid_that_is_none_is_refused(struct lanes *lanes)
+{
+    struct hypervisor_call call = {.id = 1, .kind = HYPERVISOR_CALL_CAP};
+    (void)snprintf(call.order.vm, sizeof(call.order.vm), "vm");
+    (void)snprintf(call.order.uuid, sizeof(call.order.uuid), "../../../etc");
+    require(lanes_start(lanes, &call, NULL) == -EINVAL, "a uuid that is none");
+    (void)snprintf(call.order.uuid, sizeof(call.order.uuid), UUID_A);
+    call.order.vm[0] = '\0';
+    require(lanes_start(lanes, &call, NULL) == -EINVAL, "no name");
+}
+
 int main(void)
 {
     static struct gate gate;
     static struct lanes *lanes; /* still there at the end, on purpose: no leak */
     lanes = start(&gate);
+    a_name_or_uuid_that_is_none_is_refused(lanes);
     long_calls_do_not_delay_short_ones(lanes, &gate);
     a_late_result_is_dropped(lanes, &gate);
     what_could_not_begin_says_so(lanes, &gate);
