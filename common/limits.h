@@ -24,5 +24,6 @@
 #define REPLY_ITEMS_MAX         256
 #define DECISION_CHANGES_MAX    32 /* caps changed by one decision, and who paid */
 #define METRICS_PER_MESSAGE_MAX 32
+#define PROFILE_POINTS_MAX      96
 
 #endif

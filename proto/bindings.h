@@ -125,7 +125,8 @@ struct event_message {
 #define MESSAGE_BINDINGS(X)                                                                    \
     X(header) X(response_time) X(level_curve) X(objective) X(entry) X(count_range)             \
     X(cap_range) X(vm_disk) X(vm_group) X(queue) X(service) X(vm) X(node) X(image) X(storage)  \
-    X(network) X(agreement) X(settings) X(object) X(node_status) X(metric) X(entry_server)     \
+    X(network) X(agreement) X(settings) X(profile_point) X(profile) X(object) X(node_status)   \
+    X(metric) X(entry_server)                                                                  \
     X(entry_order) X(entry_status) X(vm_order) X(vm_status) X(hello) X(renew) X(grant)         \
     X(snapshot) X(result) X(heartbeat) X(metrics) X(leave) X(welcome) X(park) X(node_message)  \
     X(cap_change) X(level_change) X(decision) X(event_record) X(event_message) X(set_vm)       \

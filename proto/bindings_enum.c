@@ -57,6 +57,7 @@ static const struct enum_value object_kind_values[] = {
     VALUE(OBJECT_KIND_NETWORK, "network"),
     VALUE(OBJECT_KIND_AGREEMENT, "agreement"),
     VALUE(OBJECT_KIND_SETTINGS, "settings"),
+    VALUE(OBJECT_KIND_PROFILE, "profile"),
 };
 ENUM_BINDING(object_kind);
 
@@ -138,6 +139,7 @@ static const struct enum_value event_kind_values[] = {
     VALUE(EVENT_KIND_ALARM, "alarm"),
     VALUE(EVENT_KIND_MIGRATION, "migration"),
     VALUE(EVENT_KIND_SCHEDULER_LATE, "scheduler-late"),
+    VALUE(EVENT_KIND_PROFILE_OUTDATED, "profile-outdated"),
 };
 ENUM_BINDING(event_kind);
 

@@ -129,6 +129,39 @@ static const struct field_binding settings_fields[] = {
 };
 MESSAGE_BINDING(settings);
 
+static const struct field_binding profile_point_fields[] = {
+    {DOUBLE(profile_point, load), .required = true, .low = 1e-3, .high = 1e9,
+     .about = "requests/s"},
+    {U32(profile_point, cap_pct), .unit = UNIT_PCT, .required = true, .min = 1,
+     .max = CPU_PCT_MAX, .about = "CPU cap"},
+    {DOUBLE(profile_point, x), .required = true, .low = 1e-6, .high = 1e6,
+     .about = "measured / target; far above 1: it did not keep up"},
+    {U32(profile_point, vcpus), .min = 1, .max = VCPUS_MAX, .about = "virtual CPUs"},
+    {U64(profile_point, memory_kib), .unit = UNIT_KIB, .min = 1, .max = KIB_MAX,
+     .about = "memory"},
+    {U64(profile_point, io_kib_s), .unit = UNIT_KIB_S, .min = 1, .max = KIB_MAX,
+     .fallback = "none", .about = "limit of disk traffic"},
+};
+MESSAGE_BINDING(profile_point);
+
+static const struct field_binding profile_fields[] = {
+    {U32(profile, version), .required = true, .min = 1, .max = 1, .when_zero = 1,
+     .about = "version of this schema: 1"},
+    {STRING(profile, profile), .syntax = SYNTAX_NAME, .required = true,
+     .about = "name of the profile"},
+    {MESSAGE(profile, response_time, response_time), .required = true,
+     .about = "target over which x was measured"},
+    {STRING(profile, on_node), .syntax = SYNTAX_NAME, .about = "node where it was measured"},
+    {STRING(profile, governor),
+     .about = "of that node's CPU clock: a profile holds for one only"},
+    {STRING(profile, tool), .about = "how it was measured"},
+    {I64(profile, measured_wall_ms), .unit = UNIT_WALL_MS, .about = "when it was measured"},
+    {U32(profile, samples), .about = "measurements behind each point"},
+    {MESSAGES(profile, points, profile_point), .required = true,
+     .about = "load and allocation of a VM, and the x that was measured"},
+};
+MESSAGE_BINDING(profile);
+
 static const struct field_binding object_fields[] = {
     {STRING(object, owner), .syntax = SYNTAX_NAME, .about = "principal that wrote it first"},
     {U64(object, revision), .about = "of its last change, unique in the cluster"},
@@ -141,5 +174,6 @@ static const struct field_binding object_fields[] = {
     {MEMBER(object, network, network, kind, OBJECT_KIND_NETWORK), .required = true},
     {MEMBER(object, agreement, agreement, kind, OBJECT_KIND_AGREEMENT), .required = true},
     {MEMBER(object, settings, settings, kind, OBJECT_KIND_SETTINGS), .required = true},
+    {MEMBER(object, profile, profile, kind, OBJECT_KIND_PROFILE), .required = true},
 };
 MESSAGE_BINDING(object);

@@ -144,5 +144,7 @@ static const struct field_binding service_fields[] = {
      .about = "what happens to the VMs of an empty queue"},
     {MESSAGES(service, vms, vm_group), .required = true,
      .about = "groups of VMs that are alike"},
+    {STRING(service, profile), .syntax = SYNTAX_NAME, .fallback = "none: it is learnt",
+     .about = "profile of its application: what was measured of it before"},
 };
 MESSAGE_BINDING(service);

@@ -76,6 +76,9 @@ int object_check(const struct object *object, struct text_mistakes *mistakes)
     case OBJECT_KIND_STORAGE: check_storage(&object->storage, mistakes); break;
     case OBJECT_KIND_NETWORK: check_network(&object->network, mistakes); break;
     case OBJECT_KIND_SETTINGS: check_settings(&object->settings, mistakes); break;
+    case OBJECT_KIND_PROFILE:
+        response_time_check(&object->profile.response_time, "profile.response_time", mistakes);
+        break;
     case OBJECT_KIND_VM:
     case OBJECT_KIND_NODE:
     case OBJECT_KIND_AGREEMENT: break; /* nothing beyond their fields */

@@ -12,17 +12,16 @@ static void wrong(struct text_mistakes *mistakes, const char *path, const char *
     text_mistake_add(mistakes, 0, 0, path, "%s", text);
 }
 
-static void check_response_time(const struct response_time *target,
-                                struct text_mistakes *mistakes)
+void response_time_check(const struct response_time *target, const char *path,
+                         struct text_mistakes *mistakes)
 {
     int given = (target->mean_ms > 0) + (target->p50_ms > 0) + (target->p95_ms > 0);
     if (given == 0) {
-        wrong(mistakes, "service.objective.response_time", "needs one of mean, p50, p95");
+        wrong(mistakes, path, "needs one of mean, p50, p95");
     } else if (given > 1) {
-        wrong(mistakes,
-              target->p95_ms > 0 ? "service.objective.response_time.p95"
-                                 : "service.objective.response_time.p50",
-              "only one of mean, p50, p95 can be the target");
+        char field[TEXT_SIZE];
+        (void)snprintf(field, sizeof field, "%s.%s", path, target->p95_ms > 0 ? "p95" : "p50");
+        wrong(mistakes, field, "only one of mean, p50, p95 can be the target");
     }
 }
 
@@ -219,8 +218,12 @@ void service_check(const struct service *service, struct text_mistakes *mistakes
     if (service->kind == SERVICE_KIND_QUEUE || service->kind == SERVICE_KIND_CLUSTER) {
         check_not_web(service, mistakes);
     }
+    if (service->profile[0] != '\0' && !service->objective.has_response_time) {
+        wrong(mistakes, "service.profile", "only a service with a response_time has a profile");
+    }
     if (service->objective.has_response_time) {
-        check_response_time(&service->objective.response_time, mistakes);
+        response_time_check(&service->objective.response_time,
+                            "service.objective.response_time", mistakes);
     }
     check_entry(service, mistakes);
     for (uint32_t i = 0; i < service->vms_count; i++) {

@@ -25,6 +25,7 @@ static const char *kind_about(enum object_kind kind)
     case OBJECT_KIND_NETWORK: return "a network that exists on nodes as a bridge";
     case OBJECT_KIND_AGREEMENT: return "weight and quota of a provider";
     case OBJECT_KIND_SETTINGS: return "of the whole cluster";
+    case OBJECT_KIND_PROFILE: return "what was measured of an application";
     }
     return "";
 }

@@ -55,5 +55,8 @@ void text_mistakes_sort(struct text_mistakes *mistakes);
 /* ---- checks of what several fields say together (check_service.c, check_object.c) ---- */
 
 void service_check(const struct service *service, struct text_mistakes *mistakes);
+/* path: of the target in its object. */
+void response_time_check(const struct response_time *target, const char *path,
+                         struct text_mistakes *mistakes);
 
 #endif

@@ -55,6 +55,7 @@ const struct message_binding *text_kind_binding(enum object_kind kind)
         [OBJECT_KIND_NETWORK] = &network_binding,
         [OBJECT_KIND_AGREEMENT] = &agreement_binding,
         [OBJECT_KIND_SETTINGS] = &settings_binding,
+        [OBJECT_KIND_PROFILE] = &profile_binding,
     };
     unsigned index = (unsigned)kind;
     return index < OBJECT_KIND_COUNT ? bindings[index] : NULL;

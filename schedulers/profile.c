@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- from points to curves ---- */
@@ -12,8 +11,8 @@ static int compare_resources(const struct profile_resources *one,
                              const struct profile_resources *other)
 {
     /* No limit of I/O is the most. */
-    const uint32_t one_io = one->io_kib_s - 1;
-    const uint32_t other_io = other->io_kib_s - 1;
+    const uint64_t one_io = one->io_kib_s - 1;
+    const uint64_t other_io = other->io_kib_s - 1;
     if (one->vcpus != other->vcpus) {
         return one->vcpus < other->vcpus ? -1 : 1;
     }
@@ -23,27 +22,54 @@ static int compare_resources(const struct profile_resources *one,
     return one_io == other_io ? 0 : one_io < other_io ? -1 : 1;
 }
 
-static int compare_points(const void *left, const void *right)
+static struct profile_resources resources_of(const struct profile_point *point)
 {
-    const struct profile_point *one = left;
-    const struct profile_point *other = right;
-    const int by_resources = compare_resources(&one->with, &other->with);
+    return (struct profile_resources){
+        .vcpus = point->vcpus, .memory_kib = point->memory_kib, .io_kib_s = point->io_kib_s};
+}
+
+static bool is_before(const struct profile_point *one, const struct profile_point *other)
+{
+    const struct profile_resources one_has = resources_of(one);
+    const struct profile_resources other_has = resources_of(other);
+    const int by_resources = compare_resources(&one_has, &other_has);
     if (by_resources != 0) {
-        return by_resources;
+        return by_resources < 0;
     }
     if (one->load < other->load || one->load > other->load) {
-        return one->load < other->load ? -1 : 1;
+        return one->load < other->load;
     }
-    if (one->cap_pct != other->cap_pct) {
-        return one->cap_pct < other->cap_pct ? -1 : 1;
+    return one->cap_pct != other->cap_pct ? one->cap_pct < other->cap_pct : one->x < other->x;
+}
+
+/* Insertion: there are few, and qsort() takes memory from the heap. */
+static void sort_points(struct profile_point *points, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        const struct profile_point moved = points[i];
+        uint32_t at = i;
+        for (; at > 0 && is_before(&moved, &points[at - 1]); at--) {
+            points[at] = points[at - 1];
+        }
+        points[at] = moved;
     }
-    return one->x < other->x ? -1 : one->x > other->x ? 1 : 0;
 }
 
 static bool same_curve(const struct profile_curve *curve, const struct profile_point *point)
 {
-    return compare_resources(&curve->with, &point->with) == 0 && !(curve->load < point->load) &&
+    const struct profile_resources with = resources_of(point);
+    return compare_resources(&curve->with, &with) == 0 && !(curve->load < point->load) &&
            !(curve->load > point->load);
+}
+
+/* Of sorted points, the later first. */
+static bool is_same_setting(const struct profile_point *later,
+                            const struct profile_point *earlier)
+{
+    const struct profile_resources later_has = resources_of(later);
+    const struct profile_resources earlier_has = resources_of(earlier);
+    return later->cap_pct == earlier->cap_pct && !(later->load > earlier->load) &&
+           compare_resources(&later_has, &earlier_has) == 0;
 }
 
 static bool is_right(const struct profile_point *point)
@@ -53,8 +79,8 @@ static bool is_right(const struct profile_point *point)
 }
 
 /* Appends points [i, end) of one setting; a new curve where it is the first of its load. */
-static int add_setting(struct profile *profile, const struct profile_point *points, uint32_t i,
-                       uint32_t end)
+static void add_setting(struct profile_table *profile, const struct profile_point *points,
+                        uint32_t i, uint32_t end)
 {
     double speeds = 0.0;
     for (uint32_t k = i; k < end; k++) {
@@ -62,18 +88,16 @@ static int add_setting(struct profile *profile, const struct profile_point *poin
     }
     if (profile->curves_count == 0 ||
         !same_curve(&profile->curves[profile->curves_count - 1], &points[i])) {
-        if (profile->curves_count == PROFILE_CURVES_MAX) {
-            return -ENOSPC;
-        }
-        profile->curves[profile->curves_count++] = (struct profile_curve){
-            .load = points[i].load, .with = points[i].with, .first = profile->points_count};
+        profile->curves[profile->curves_count++] =
+            (struct profile_curve){.load = points[i].load,
+                                   .with = resources_of(&points[i]),
+                                   .first = profile->points_count};
     }
     struct profile_curve *last = &profile->curves[profile->curves_count - 1];
     last->count++;
     profile->caps_pct[profile->points_count] = points[i].cap_pct;
     profile->speeds[profile->points_count] = speeds / (end - i);
     profile->points_count++;
-    return 0;
 }
 
 /* ---- PCHIP ---- */
@@ -122,7 +146,7 @@ static void fill_slopes(const double *caps, const double *speeds, double *slopes
     }
 }
 
-static void finish_curve(struct profile *profile, const struct profile_curve *curve)
+static void finish_curve(struct profile_table *profile, const struct profile_curve *curve)
 {
     double *speeds = &profile->speeds[curve->first];
     for (uint32_t i = 1; i < curve->count; i++) {
@@ -132,11 +156,11 @@ static void finish_curve(struct profile *profile, const struct profile_curve *cu
                 curve->count);
 }
 
-int profile_init(struct profile *out, const struct profile_origin *origin,
-                 const struct profile_point *points, uint32_t count, struct err *err)
+int profile_init(struct profile_table *out, const struct profile_point *points, uint32_t count,
+                 struct err *err)
 {
     struct profile_point sorted[PROFILE_POINTS_MAX];
-    struct profile profile = {.origin = *origin};
+    struct profile_table profile = {0};
     if (count == 0 || count > PROFILE_POINTS_MAX) {
         return err_set(err, count == 0 ? -EINVAL : -ENOSPC, "%u points: expected 1 to %d",
                        count, PROFILE_POINTS_MAX);
@@ -148,18 +172,13 @@ int profile_init(struct profile *out, const struct profile_origin *origin,
         }
     }
     memcpy(sorted, points, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_points);
+    sort_points(sorted, count);
     for (uint32_t i = 0; i < count;) {
         uint32_t end = i + 1;
-        while (end < count && sorted[end].cap_pct == sorted[i].cap_pct &&
-               compare_resources(&sorted[end].with, &sorted[i].with) == 0 &&
-               !(sorted[end].load > sorted[i].load)) {
+        while (end < count && is_same_setting(&sorted[end], &sorted[i])) {
             end++;
         }
-        if (add_setting(&profile, sorted, i, end) != 0) {
-            return err_set(err, -ENOSPC, "more than %d loads and sets of resources",
-                           PROFILE_CURVES_MAX);
-        }
+        add_setting(&profile, sorted, i, end);
         i = end;
     }
     for (uint32_t i = 0; i < profile.curves_count; i++) {
@@ -171,9 +190,17 @@ int profile_init(struct profile *out, const struct profile_origin *origin,
 
 /* ---- reading ---- */
 
+/* 1/x below the first cap of a curve. */
+static double speed_below(const double *caps, const double *speeds, const double *slopes,
+                          double cap_pct)
+{
+    const double along = speeds[0] - slopes[0] * (caps[0] - cap_pct);
+    return fmax(fmin(along, speeds[0] * cap_pct / caps[0]), 0.0);
+}
+
 /* 1/x on one curve. */
-static double curve_speed(const struct profile *profile, const struct profile_curve *curve,
-                          double cap_pct, bool *outside)
+static double curve_speed(const struct profile_table *profile,
+                          const struct profile_curve *curve, double cap_pct, bool *outside)
 {
     const double *caps = &profile->caps_pct[curve->first];
     const double *speeds = &profile->speeds[curve->first];
@@ -181,7 +208,7 @@ static double curve_speed(const struct profile *profile, const struct profile_cu
     const uint32_t last = curve->count - 1;
     if (!(cap_pct > caps[0]) || cap_pct >= caps[last]) {
         *outside = *outside || cap_pct < caps[0] || cap_pct > caps[last];
-        return cap_pct > caps[0] ? speeds[last] : speeds[0];
+        return cap_pct > caps[0] ? speeds[last] : speed_below(caps, speeds, slopes, cap_pct);
     }
     uint32_t i = 0;
     while (cap_pct > caps[i + 1]) {
@@ -203,12 +230,14 @@ static bool has_enough(const struct profile_resources *given,
 }
 
 /* 1/x at a load among the curves [first, end) of one set of resources. */
-static double loads_speed(const struct profile *profile, const uint32_t range[2], double load,
-                          double cap_pct, bool *outside)
+static double loads_speed(const struct profile_table *profile, const uint32_t range[2],
+                          double load, double cap_pct, bool *outside)
 {
     const struct profile_curve *curves = profile->curves;
+    const double highest = curves[range[1] - 1].load;
     double speed = HUGE_VAL;
-    *outside = *outside || load < curves[range[0]].load || load > curves[range[1] - 1].load;
+    *outside = *outside || load < curves[range[0]].load || load > highest;
+    cap_pct *= load > highest ? highest / load : 1.0;
     for (uint32_t i = range[0]; i < range[1]; i++) {
         /* More load never speeds it up. */
         const double before = speed;
@@ -226,7 +255,7 @@ static double loads_speed(const struct profile *profile, const uint32_t range[2]
 }
 
 /* The end of the curves that have the resources of curve i. */
-static uint32_t end_of_set(const struct profile *profile, uint32_t i)
+static uint32_t end_of_set(const struct profile_table *profile, uint32_t i)
 {
     uint32_t end = i + 1;
     while (end < profile->curves_count &&
@@ -238,8 +267,8 @@ static uint32_t end_of_set(const struct profile *profile, uint32_t i)
 
 /* Which sets count depends on the load and the resources only, never on the cap, and with more
  * load there are fewer of them: so x stays monotone in both. */
-struct profile_value profile_predict(const struct profile *profile, double load, double cap_pct,
-                                     const struct profile_resources *with)
+struct profile_value profile_predict(const struct profile_table *profile, double load,
+                                     double cap_pct, const struct profile_resources *with)
 {
     struct profile_value best = {.x = HUGE_VAL, .extrapolated = true};
     double most_load = -1.0;
@@ -267,7 +296,7 @@ struct profile_value profile_predict(const struct profile *profile, double load,
     return best;
 }
 
-double profile_need(const struct profile *profile, double load, double x,
+double profile_need(const struct profile_table *profile, double load, double x,
                     const struct profile_resources *with, double most_pct)
 {
     double low = 0.0;
@@ -281,4 +310,23 @@ double profile_need(const struct profile *profile, double load, double x,
         *(profile_predict(profile, load, middle, with).x <= x ? &high : &low) = middle;
     }
     return high;
+}
+
+/* The target, and which statistic it is of. */
+static uint32_t target_ms(const struct response_time *time, int *statistic)
+{
+    *statistic = time->p95_ms > 0 ? 95 : time->p50_ms > 0 ? 50 : 0;
+    return time->p95_ms > 0 ? time->p95_ms : time->p50_ms > 0 ? time->p50_ms : time->mean_ms;
+}
+
+double profile_factor(const struct profile *profile, const struct response_time *target)
+{
+    int measured = 0;
+    int wanted = 0;
+    const uint32_t measured_ms = target_ms(&profile->response_time, &measured);
+    const uint32_t wanted_ms = target_ms(target, &wanted);
+    if (measured != wanted || measured_ms == 0 || wanted_ms == 0) {
+        return (double)NAN;
+    }
+    return (double)measured_ms / wanted_ms;
 }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The performance profile of an application: a table load x (cap, vcpus, memory, I/O) ->
- * measured parameter x, with where, when and how it was measured, and what keeps it true while
- * the service runs: a correction from measurements (profile_fit), an alarm when it is out of
- * date (profile_alarm), and a search for services without one (profile_probe.h).
+ * The performance profile of an application (common/model/profile.h) as a table
+ * load x (cap, vcpus, memory, I/O) -> measured parameter x, and what keeps it true while the
+ * service runs: a correction from measurements (profile_fit), an alarm when it is out of date
+ * (profile_alarm), and a search for services without one (profile_probe.h).
  *
  * Interpolation is on 1/x, which for queues is close to linear in the CPU and in the load: by
  * PCHIP (Fritsch and Butland 1984) along the caps, linear between loads. It never falls with
- * the cap and never rises with the load. Outside of what was measured the nearest value stands,
- * and the answer is flagged.
+ * the cap and never rises with the load.
+ *
+ * Outside of what was measured the answer is flagged and careful, for somebody decides by it:
+ * above the caps nothing is gained; below them 1/x goes on along its slope, and at most in
+ * proportion to the cap; below the loads the lowest one counts; above them the CPU of a request
+ * stays that of the highest one, so that twice the load counts as half the cap.
  */
 #ifndef SCHEDULERS_PROFILE_H
 #define SCHEDULERS_PROFILE_H
@@ -18,31 +22,15 @@
 
 #include "common/err.h"
 #include "common/limits.h"
+#include "common/model/profile.h"
 
-#define PROFILE_POINTS_MAX 256
-#define PROFILE_CURVES_MAX 64
+#define PROFILE_CURVES_MAX PROFILE_POINTS_MAX
 
 /* What a VM of the service has. */
 struct profile_resources {
     uint32_t vcpus;
     uint64_t memory_kib;
-    uint32_t io_kib_s; /* 0: no limit */
-};
-
-/* One measurement. */
-struct profile_point {
-    double load; /* requests/s */
-    uint32_t cap_pct;
-    struct profile_resources with;
-    double x; /* above 0; INFINITY: it did not keep up */
-};
-
-struct profile_origin {
-    char node[NAME_SIZE];
-    char governor[NAME_SIZE]; /* of the CPU's clock: profiles hold for one only */
-    char tool[NAME_SIZE];     /* "httperf" */
-    int64_t measured_at_ms;   /* wall clock */
-    uint32_t samples;         /* per point */
+    uint64_t io_kib_s; /* 0: no limit */
 };
 
 /* The points of one load and one set of resources, by rising cap. */
@@ -54,8 +42,7 @@ struct profile_curve {
 };
 
 /* Read by the functions below. */
-struct profile {
-    struct profile_origin origin;
+struct profile_table {
     uint32_t curves_count;
     uint32_t points_count;
     struct profile_curve curves[PROFILE_CURVES_MAX]; /* by resources, then by load */
@@ -66,27 +53,41 @@ struct profile {
 
 struct profile_value {
     double x;          /* INFINITY: it does not keep up */
-    bool extrapolated; /* outside of what was measured: the nearest value */
+    bool extrapolated; /* outside of what was measured */
 };
 
 /*
- * Sorts the points into a profile. Several measurements of one setting count with the mean of
- * 1/x. -EINVAL: a point is out of range; -ENOSPC: too many points or curves. On an error *out
- * is unchanged.
+ * Sorts the points into a table. Several measurements of one setting count with the mean of
+ * 1/x. -EINVAL: a point is out of range; -ENOSPC: too many points. On an error *out is
+ * unchanged.
  */
-int profile_init(struct profile *out, const struct profile_origin *origin,
-                 const struct profile_point *points, uint32_t count, struct err *err);
+int profile_init(struct profile_table *out, const struct profile_point *points, uint32_t count,
+                 struct err *err);
 
 /*
  * x at a load and an allocation. Resources between two measured sets count as the smaller one:
  * more than was measured promises nothing.
  */
-struct profile_value profile_predict(const struct profile *profile, double load, double cap_pct,
-                                     const struct profile_resources *with);
+struct profile_value profile_predict(const struct profile_table *profile, double load,
+                                     double cap_pct, const struct profile_resources *with);
 
 /* The least cap from least_pct to most_pct with which x is reached; INFINITY: none. */
-double profile_need(const struct profile *profile, double load, double x,
+double profile_need(const struct profile_table *profile, double load, double x,
                     const struct profile_resources *with, double most_pct);
+
+/*
+ * The factor by which x of the table is x against this target; NAN: the profile is of another
+ * statistic (mean, p50, p95), so that it says nothing of the target.
+ */
+double profile_factor(const struct profile *profile, const struct response_time *target);
+
+/* A table as a service uses it. Borrowed by whoever gets it, for the call. */
+struct profile_use {
+    const struct profile_table *table;
+    uint64_t revision;             /* of the profile; never 0 */
+    double factor;                 /* profile_factor() */
+    struct profile_resources with; /* of each of the service's VMs, the least of them */
+};
 
 /* ---- correction by what is measured ---- */
 

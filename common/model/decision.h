@@ -80,6 +80,7 @@ enum event_kind {
     EVENT_KIND_ALARM = 12, /* someone must act; the text names the command */
     EVENT_KIND_MIGRATION = 13,
     EVENT_KIND_SCHEDULER_LATE = 14,
+    EVENT_KIND_PROFILE_OUTDATED = 15, /* of a service: measure it again */
 };
 
 struct event_record {

@@ -13,6 +13,7 @@ const char *object_name(const struct object *object)
     case OBJECT_KIND_NETWORK: return object->network.network;
     case OBJECT_KIND_AGREEMENT: return object->agreement.agreement;
     case OBJECT_KIND_SETTINGS: return object->settings.settings;
+    case OBJECT_KIND_PROFILE: return object->profile.profile;
     }
     return "";
 }

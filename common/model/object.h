@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The other objects of the desired state. Only the administrator writes them (a provider's file
- * names images, networks and storages, never a path, kernel, bridge, script or host). "object"
- * wraps any of them together with its revision and owner: the unit of storing, reading and
- * writing.
+ * The other objects of the desired state. Except for profiles, only the administrator writes
+ * them (a provider's file names images, networks and storages, never a path, kernel, bridge,
+ * script or host). "object" wraps any of them together with its revision and owner: the unit of
+ * storing, reading and writing.
  */
 #ifndef COMMON_MODEL_OBJECT_H
 #define COMMON_MODEL_OBJECT_H
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/limits.h"
+#include "common/model/profile.h"
 #include "common/model/service.h"
 #include "common/model/vm.h"
 
@@ -25,8 +26,9 @@ enum object_kind {
     OBJECT_KIND_NETWORK = 6,
     OBJECT_KIND_AGREEMENT = 7,
     OBJECT_KIND_SETTINGS = 8,
+    OBJECT_KIND_PROFILE = 9,
 };
-#define OBJECT_KIND_COUNT 9
+#define OBJECT_KIND_COUNT 10
 
 /* What a node is to hold; what it is and has comes from its agent (struct node_status). */
 struct node {
@@ -115,6 +117,7 @@ struct object {
         struct network network;
         struct agreement agreement;
         struct settings settings;
+        struct profile profile;
     };
 };
 

@@ -128,6 +128,7 @@ struct service {
     enum when_done when_done;
     uint32_t vms_count;
     struct vm_group vms[VM_GROUPS_MAX];
+    char profile[NAME_SIZE]; /* of its application, as measured; empty: none, it is learnt */
 };
 
 /* Fills what was not given: every default named above. */

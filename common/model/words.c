@@ -20,8 +20,9 @@ const char *metric_kind_word(enum metric_kind kind)
 
 const char *object_kind_word(enum object_kind kind)
 {
-    static const char *const words[] = {"object",  "service", "vm",        "node",    "image",
-                                        "storage", "network", "agreement", "settings"};
+    static const char *const words[] = {"object",   "service", "vm",      "node",
+                                        "image",    "storage", "network", "agreement",
+                                        "settings", "profile"};
     unsigned index = (unsigned)kind;
     return index < COUNT_OF(words) ? words[index] : words[0];
 }
@@ -37,9 +38,10 @@ const char *run_state_word(enum run_state state)
 const char *event_kind_word(enum event_kind kind)
 {
     static const char *const words[] = {
-        "unspecified", "decision",  "action",  "objective-missed", "objective-met",
-        "node-lost",   "node-back", "vm-lost", "vm-placed",        "vm-waiting",
-        "changed",     "mode",      "alarm",   "migration",        "scheduler-late"};
+        "unspecified",   "decision",   "action",         "objective-missed",
+        "objective-met", "node-lost",  "node-back",      "vm-lost",
+        "vm-placed",     "vm-waiting", "changed",        "mode",
+        "alarm",         "migration",  "scheduler-late", "profile-outdated"};
     unsigned index = (unsigned)kind;
     return index < COUNT_OF(words) ? words[index] : words[0];
 }

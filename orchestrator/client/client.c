@@ -264,6 +264,8 @@ static const struct {
                   {"net", OBJECT_KIND_NETWORK},
                   {"agreement", OBJECT_KIND_AGREEMENT},
                   {"agreements", OBJECT_KIND_AGREEMENT},
+                  {"profile", OBJECT_KIND_PROFILE},
+                  {"profiles", OBJECT_KIND_PROFILE},
                   {"settings", OBJECT_KIND_SETTINGS}};
 #define KIND_WORDS (sizeof kind_words / sizeof *kind_words)
 

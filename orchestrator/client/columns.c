@@ -382,6 +382,7 @@ COLUMN(object_detail)
     case OBJECT_KIND_STORAGE: storage_path(item, status, out); break;
     case OBJECT_KIND_NETWORK: network_bridge(item, status, out); break;
     case OBJECT_KIND_AGREEMENT: PUT("weight %u", item->object.agreement.weight); break;
+    case OBJECT_KIND_PROFILE: PUT("%u points", item->object.profile.points_count); break;
     case OBJECT_KIND_SERVICE: PUT("%s", service_kind_word(item->object.service.kind)); break;
     case OBJECT_KIND_NODE: PUT("%s", item->object.node.cordoned ? "cordoned" : ""); break;
     case OBJECT_KIND_VM:

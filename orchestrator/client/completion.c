@@ -170,7 +170,8 @@ static const char *first_words(const char *verb)
         const char *verb;
         const char *words;
     } lists[] = {
-        {"get", "service vm node image storage network agreement settings decision metric"},
+        {"get",
+         "service vm node image storage network agreement profile settings decision metric"},
         {"mode", "advise act hold"},
         {"init", "web queue cluster site"},
         {"completion", "bash zsh fish"},

@@ -125,7 +125,7 @@ static int read_folder(struct client *client, const char *path, struct object_li
     return code;
 }
 
-#define APPLY_RANK_LAST 6
+#define APPLY_RANK_LAST 7
 
 static int apply_rank(enum object_kind kind)
 {
@@ -136,6 +136,7 @@ static int apply_rank(enum object_kind kind)
     case OBJECT_KIND_STORAGE: return 3;
     case OBJECT_KIND_NETWORK: return 4;
     case OBJECT_KIND_AGREEMENT: return 5;
+    case OBJECT_KIND_PROFILE: return 6;
     case OBJECT_KIND_SERVICE:
     case OBJECT_KIND_VM:
     case OBJECT_KIND_UNSPECIFIED: return APPLY_RANK_LAST;

@@ -107,6 +107,7 @@ static const char *known_conditions(enum object_kind kind)
     case OBJECT_KIND_STORAGE:
     case OBJECT_KIND_NETWORK:
     case OBJECT_KIND_AGREEMENT:
+    case OBJECT_KIND_PROFILE:
     case OBJECT_KIND_SETTINGS:
     case OBJECT_KIND_UNSPECIFIED: break;
     }

@@ -37,8 +37,8 @@ static const struct verb verbs[] = {
      "  arbiter why shop\n  arbiter why d-12 -o json\n", verb_why},
 
     {"get", LOOK, "TYPE [NAME]", "list objects",
-     "  types: service (svc) vm node image storage network (net) agreement settings\n"
-     "         decision metric\n"
+     "  types: service (svc) vm node image storage network (net) agreement profile\n"
+     "         settings decision metric\n"
      "  --service S, --node N  only what belongs there\n"
      "  -w, -wSECONDS         again and again; with -o json one object per line\n"
      "  --since 1h, --after N of decisions\n"

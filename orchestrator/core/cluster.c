@@ -118,6 +118,8 @@ static int create_tables(struct cluster *cluster)
          offsetof(struct network_record, spec.network)},
         {&cluster->agreements, config->objects_max, sizeof(struct agreement_record),
          offsetof(struct agreement_record, spec.agreement)},
+        {&cluster->profiles, config->objects_max, sizeof(struct profile_record),
+         offsetof(struct profile_record, spec.profile)},
         {&cluster->metrics, config->metrics_max, sizeof(struct metric_record),
          offsetof(struct metric_record, key)},
     };
@@ -170,6 +172,7 @@ void cluster_destroy(struct cluster *cluster)
     table_finish(&cluster->storages);
     table_finish(&cluster->networks);
     table_finish(&cluster->agreements);
+    table_finish(&cluster->profiles);
     table_finish(&cluster->metrics);
     free(cluster->dirty);
     free(cluster);

@@ -37,6 +37,7 @@ static struct record_meta *load_plain(struct cluster *cluster, const struct obje
     struct storage_record *storage = NULL;
     struct network_record *network = NULL;
     struct agreement_record *agreement = NULL;
+    struct profile_record *profile = NULL;
     if (object->kind == OBJECT_KIND_IMAGE &&
         (image = table_add(&cluster->images, object->image.image)) != NULL) {
         image->spec = object->image;
@@ -56,6 +57,14 @@ static struct record_meta *load_plain(struct cluster *cluster, const struct obje
         (agreement = table_add(&cluster->agreements, object->agreement.agreement)) != NULL) {
         agreement->spec = object->agreement;
         return &agreement->meta;
+    }
+    if (object->kind == OBJECT_KIND_PROFILE &&
+        (profile = table_add(&cluster->profiles, object->profile.profile)) != NULL) {
+        profile->spec = object->profile;
+        /* One that is not right has an empty table: services learn as if they had none. */
+        (void)profile_init(&profile->table, profile->spec.points, profile->spec.points_count,
+                           NULL);
+        return &profile->meta;
     }
     return NULL;
 }
@@ -92,6 +101,7 @@ static struct record_meta *load_body(struct cluster *cluster, const struct objec
     case OBJECT_KIND_IMAGE:
     case OBJECT_KIND_STORAGE:
     case OBJECT_KIND_NETWORK:
+    case OBJECT_KIND_PROFILE:
     case OBJECT_KIND_AGREEMENT: return load_plain(cluster, object);
     case OBJECT_KIND_UNSPECIFIED: break;
     }

@@ -147,6 +147,7 @@ static bool is_there(struct request_context *context)
         found = table_find(&cluster->agreements, name) != NULL &&
                 authorize_owner(context->access, context->principal, name);
         break;
+    case OBJECT_KIND_PROFILE: found = request_profile(context, name) != NULL; break;
     case OBJECT_KIND_SETTINGS: found = strcmp(cluster->settings.settings, name) == 0; break;
     case OBJECT_KIND_UNSPECIFIED: break;
     }

@@ -56,6 +56,18 @@ struct event_record *request_event(struct request_context *context,
 #define CPU_TEXT_SIZE 24
 const char *cpu_text(uint64_t pct, char out[CPU_TEXT_SIZE]);
 
+/* ---- requests_profile.c ---- */
+/* NULL when the principal may not see it or it does not exist; nothing is refused. */
+struct profile_record *request_profile(struct request_context *context, const char *name);
+/* The profile of the request could be stored; false: refused. */
+bool request_may_put_profile(struct request_context *context);
+/* Its spec was written: makes its table. */
+void request_index_profile(struct profile_record *profile);
+/* Whether the service may have the profile that it names: REASON_NONE, or NO_PROFILE with a
+ * fact. present may be NULL. */
+enum reason request_check_profile(struct request_context *context, const struct service *spec,
+                                  const struct service_record *present);
+
 /* ---- requests_equal.c ---- */
 bool service_is_equal(const struct service *a, const struct service *b);
 /* Bodies of the same kind; names are not compared. */

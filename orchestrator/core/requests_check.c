@@ -175,9 +175,10 @@ static enum reason check_group_names(struct request_context *context,
     return reason;
 }
 
-static bool check_names(struct request_context *context, const struct service *spec)
+static bool check_names(struct request_context *context, const struct service *spec,
+                        const struct service_record *present)
 {
-    enum reason reason = REASON_NONE;
+    enum reason reason = request_check_profile(context, spec, present);
     for (uint32_t i = 0; i < spec->vms_count; i++) {
         enum reason of_group = check_group_names(context, &spec->vms[i]);
         reason = reason == REASON_NONE ? of_group : reason;
@@ -331,7 +332,7 @@ bool check_service(struct request_context *context, const struct service *spec,
                    const struct service_record *present)
 {
     return check_alone(context, spec) && check_kept(context, spec, present) &&
-           check_names(context, spec) && check_gateway(context, spec) &&
+           check_names(context, spec, present) && check_gateway(context, spec) &&
            check_address(context, spec, present) && check_isolation(context, spec, present) &&
            check_quota(context, spec, present) && check_limits(context, spec, present);
 }

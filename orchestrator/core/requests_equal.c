@@ -75,10 +75,10 @@ static bool queue_is_equal(const struct service *a, const struct service *b)
 bool service_is_equal(const struct service *a, const struct service *b)
 {
     if (!same(a->service, b->service) || a->kind != b->kind ||
-        !same(a->scheduler, b->scheduler) || a->isolation != b->isolation ||
-        a->when_done != b->when_done || a->vms_count != b->vms_count ||
-        !objective_is_equal(&a->objective, &b->objective) || !entry_is_equal(a, b) ||
-        !queue_is_equal(a, b)) {
+        !same(a->scheduler, b->scheduler) || !same(a->profile, b->profile) ||
+        a->isolation != b->isolation || a->when_done != b->when_done ||
+        a->vms_count != b->vms_count || !objective_is_equal(&a->objective, &b->objective) ||
+        !entry_is_equal(a, b) || !queue_is_equal(a, b)) {
         return false;
     }
     for (uint32_t i = 0; i < a->vms_count; i++) {
@@ -110,6 +110,28 @@ static bool storage_is_equal(const struct storage *a, const struct storage *b)
     return true;
 }
 
+static bool point_is_equal(const struct profile_point *a, const struct profile_point *b)
+{
+    return a->load == b->load && a->x == b->x && a->cap_pct == b->cap_pct &&
+           a->vcpus == b->vcpus && a->memory_kib == b->memory_kib && a->io_kib_s == b->io_kib_s;
+}
+
+static bool profile_is_equal(const struct profile *a, const struct profile *b)
+{
+    if (!response_time_is_equal(&a->response_time, &b->response_time) ||
+        !same(a->on_node, b->on_node) || !same(a->governor, b->governor) ||
+        !same(a->tool, b->tool) || a->measured_wall_ms != b->measured_wall_ms ||
+        a->samples != b->samples || a->points_count != b->points_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->points_count; i++) {
+        if (!point_is_equal(&a->points[i], &b->points[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool agreement_is_equal(const struct agreement *a, const struct agreement *b)
 {
     return a->weight == b->weight && a->cpu_pct == b->cpu_pct &&
@@ -133,6 +155,7 @@ bool object_is_equal(enum object_kind kind, const void *a, const void *b)
                same(((const struct network *)a)->script, ((const struct network *)b)->script);
     case OBJECT_KIND_AGREEMENT: return agreement_is_equal(a, b);
     case OBJECT_KIND_NODE: return node_is_equal(a, b);
+    case OBJECT_KIND_PROFILE: return profile_is_equal(a, b);
     case OBJECT_KIND_SETTINGS:
         return ((const struct settings *)a)->mode == ((const struct settings *)b)->mode &&
                ((const struct settings *)a)->control_period_ms ==

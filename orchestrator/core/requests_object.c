@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* PUT and DELETE of what only the administrator writes: images, storages, networks, agreements,
- * nodes, settings. */
+/* PUT and DELETE of what is no service: images, storages, networks, agreements, profiles,
+ * nodes, settings. Except for profiles only the administrator writes them. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +34,10 @@ static bool plain_of(struct cluster *cluster, enum object_kind kind, struct plai
         *out = (struct plain){&cluster->agreements, sizeof(struct agreement),
                               offsetof(struct agreement_record, meta)};
         return true;
+    case OBJECT_KIND_PROFILE:
+        *out = (struct plain){&cluster->profiles, sizeof(struct profile),
+                              offsetof(struct profile_record, meta)};
+        return true;
     case OBJECT_KIND_SERVICE:
     case OBJECT_KIND_VM:
     case OBJECT_KIND_NODE:
@@ -66,8 +70,10 @@ static uint32_t list_users(struct request_context *context, enum object_kind kin
     const struct service_record *service = NULL;
     for (uint32_t i = 0; (service = table_next(&context->cluster->services, &i)) != NULL;) {
         bool uses = kind == OBJECT_KIND_AGREEMENT && strcmp(service->meta.owner, name) == 0;
-        for (uint32_t k = 0; kind != OBJECT_KIND_AGREEMENT && k < service->spec.vms_count;
-             k++) {
+        uses =
+            uses || (kind == OBJECT_KIND_PROFILE && strcmp(service->spec.profile, name) == 0);
+        const bool is_of_group = kind != OBJECT_KIND_AGREEMENT && kind != OBJECT_KIND_PROFILE;
+        for (uint32_t k = 0; is_of_group && k < service->spec.vms_count; k++) {
             uses = uses || group_uses(&service->spec.vms[k], kind, name);
         }
         if (uses) {
@@ -128,6 +134,7 @@ static bool may_change(struct request_context *context, const void *before, cons
     case OBJECT_KIND_AGREEMENT:
     case OBJECT_KIND_NODE:
     case OBJECT_KIND_SETTINGS:
+    case OBJECT_KIND_PROFILE:
     case OBJECT_KIND_SERVICE:
     case OBJECT_KIND_VM:
     case OBJECT_KIND_UNSPECIFIED: break;
@@ -178,6 +185,9 @@ static void put_plain(struct request_context *context, const struct plain *plain
     memcpy(record, body, plain->spec_size);
     if (is_new && context->kind == OBJECT_KIND_AGREEMENT) {
         count_agreement(cluster, record);
+    }
+    if (context->kind == OBJECT_KIND_PROFILE) {
+        request_index_profile(record);
     }
     const char *kept_name = (const char *)record + plain->table->name_offset;
     emit_object(cluster, context->kind, kept_name, meta_of(plain, record), record,
@@ -311,6 +321,8 @@ void request_put_object(struct request_context *context)
         put_node(context, &object->node);
     } else if (context->kind == OBJECT_KIND_SETTINGS) {
         put_settings(context, &object->settings);
+    } else if (context->kind == OBJECT_KIND_PROFILE && !request_may_put_profile(context)) {
+        return;
     } else if (plain_of(context->cluster, context->kind, &plain)) {
         put_plain(context, &plain, name, &object->service); /* all members start at one place */
     }
@@ -353,7 +365,8 @@ void request_delete_object(struct request_context *context)
     void *record = plain_of(context->cluster, context->kind, &plain)
                        ? table_find(plain.table, name)
                        : NULL;
-    if (record == NULL) {
+    if (record == NULL ||
+        !authorize_owner(context->access, context->principal, meta_of(&plain, record)->owner)) {
         reply_not_found(context, context->kind, name);
         return;
     }

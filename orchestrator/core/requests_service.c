@@ -152,6 +152,10 @@ static bool is_plan_current(struct request_context *context)
     for (uint32_t i = 0; (agreement = table_next(&cluster->agreements, &i)) != NULL;) {
         note_newer(context, OBJECT_KIND_AGREEMENT, agreement->spec.agreement, &agreement->meta);
     }
+    const struct profile_record *profile = NULL;
+    for (uint32_t i = 0; (profile = table_next(&cluster->profiles, &i)) != NULL;) {
+        note_newer(context, OBJECT_KIND_PROFILE, profile->spec.profile, &profile->meta);
+    }
     if (context->reply->facts_count == 0) {
         return true;
     }

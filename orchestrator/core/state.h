@@ -32,13 +32,8 @@
 #include "common/table.h"
 #include "orchestrator/core/cluster.h"
 #include "orchestrator/core/live.h"
+#include "orchestrator/core/plain_records.h"
 #include "schedulers/scheduler.h"
-
-struct record_meta {
-    char owner[NAME_SIZE];
-    uint64_t revision;
-    int64_t changed_wall_ms;
-};
 
 struct service_record {
     struct service spec; /* spec.service is the table's key */
@@ -186,30 +181,6 @@ struct node_record {
     uint32_t vms;
 };
 
-struct image_record {
-    struct image spec;
-    struct record_meta meta;
-};
-struct storage_record {
-    struct storage spec;
-    struct record_meta meta;
-};
-struct network_record {
-    struct network spec;
-    struct record_meta meta;
-};
-/* What minimum counts and minimum caps add up to: this is what quotas limit. */
-struct service_need {
-    uint64_t cpu_pct;
-    uint64_t memory_kib;
-    uint64_t vms;
-};
-struct agreement_record {
-    struct agreement spec;
-    struct record_meta meta;
-    struct service_need used; /* by all services of its provider */
-};
-
 /* Newest values of one subject as one node measured it. The key is "node/subject-letter/name".
  */
 #define METRIC_KEY_SIZE (NAME_SIZE * 2 + 4)
@@ -252,6 +223,7 @@ struct cluster {
     struct table storages;   /* struct storage_record */
     struct table networks;   /* struct network_record */
     struct table agreements; /* struct agreement_record */
+    struct table profiles;   /* struct profile_record */
     struct table metrics;    /* struct metric_record */
 
     /* VMs whose desired or observed state changed: a ring of slots, each at most once */

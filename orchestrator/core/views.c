@@ -210,6 +210,32 @@ static void give_agreement(struct page *page, const struct agreement_record *agr
     give(page, &item);
 }
 
+static void give_profile(struct page *page, const struct profile_record *profile)
+{
+    struct item item;
+    item.kind = ITEM_KIND_OBJECT;
+    fill_object(&item.object, OBJECT_KIND_PROFILE, &profile->meta);
+    item.object.profile = profile->spec;
+    give(page, &item);
+}
+
+static uint64_t list_profiles(struct page *page, uint64_t from)
+{
+    const struct table *table = &page->cluster->profiles;
+    const struct profile_record *profile = NULL;
+    for (uint32_t i = (uint32_t)from; (profile = table_next(table, &i)) != NULL;) {
+        if (!may_see(page, profile->meta.owner) ||
+            !matches(page->request->name, profile->spec.profile)) {
+            continue;
+        }
+        if (page->left == 0) {
+            return table_slot(table, profile);
+        }
+        give_profile(page, profile);
+    }
+    return 0;
+}
+
 static const struct table *plain_table(const struct cluster *cluster, enum object_kind kind)
 {
     return kind == OBJECT_KIND_IMAGE     ? &cluster->images
@@ -267,6 +293,7 @@ static uint64_t list_objects(struct page *page, uint64_t from)
     case OBJECT_KIND_STORAGE:
     case OBJECT_KIND_NETWORK:
     case OBJECT_KIND_AGREEMENT: return list_plain(page, from);
+    case OBJECT_KIND_PROFILE: return list_profiles(page, from);
     case OBJECT_KIND_SETTINGS: give_settings(page); return 0;
     case OBJECT_KIND_UNSPECIFIED: break;
     }

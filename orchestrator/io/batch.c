@@ -163,6 +163,7 @@ static int fill_object(struct stored_record *record, const struct object_ref *re
         [OBJECT_KIND_NETWORK] = sizeof(struct network),
         [OBJECT_KIND_AGREEMENT] = sizeof(struct agreement),
         [OBJECT_KIND_SETTINGS] = sizeof(struct settings),
+        [OBJECT_KIND_PROFILE] = sizeof(struct profile),
     };
     size_t size = sizes[ref->kind];
     if (size == 0) {

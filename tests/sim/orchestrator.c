@@ -57,6 +57,7 @@ static void copy_body(struct object *object, const struct object_ref *ref)
     case OBJECT_KIND_NETWORK: object->network = *(const struct network *)ref->body; break;
     case OBJECT_KIND_AGREEMENT: object->agreement = *(const struct agreement *)ref->body; break;
     case OBJECT_KIND_SETTINGS: object->settings = *(const struct settings *)ref->body; break;
+    case OBJECT_KIND_PROFILE: object->profile = *(const struct profile *)ref->body; break;
     case OBJECT_KIND_UNSPECIFIED: break;
     }
 }

@@ -82,6 +82,7 @@ static DESK_UNUSED void desk_keep_object(struct desk *desk, const struct object_
         [OBJECT_KIND_NETWORK] = sizeof(struct network),
         [OBJECT_KIND_AGREEMENT] = sizeof(struct agreement),
         [OBJECT_KIND_SETTINGS] = sizeof(struct settings),
+        [OBJECT_KIND_PROFILE] = sizeof(struct profile),
     };
     struct stored_record *record = &desk->records[at];
     memset(record, 0, sizeof *record);

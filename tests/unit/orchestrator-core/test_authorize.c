@@ -25,11 +25,11 @@ struct permission {
 
 static const struct permission permissions[] = {
     {METHOD_GET, "SV", "AOA"},         {METHOD_GET, "ITW", "ANA"},
-    {METHOD_GET, "A", "AOA"},          {METHOD_GET, "NE", "A-A"},
+    {METHOD_GET, "AP", "AOA"},         {METHOD_GET, "NE", "A-A"},
     {METHOD_STATUS, "-", "AOA"},       {METHOD_EVENTS, "-", "AOA"},
     {METHOD_DECISIONS, "-", "AOA"},    {METHOD_METRICS, "-", "AOA"},
-    {METHOD_PLAN, "S", "AOA"},         {METHOD_PUT, "S", "AO-"},
-    {METHOD_PUT, "NITWAE", "A--"},     {METHOD_DELETE, "S", "AO-"},
+    {METHOD_PLAN, "S", "AOA"},         {METHOD_PUT, "SP", "AO-"},
+    {METHOD_PUT, "NITWAE", "A--"},     {METHOD_DELETE, "SP", "AO-"},
     {METHOD_DELETE, "NITWA", "A--"},   {METHOD_SET_VM, "V", "AO-"},
     {METHOD_SET_STATE, "SV", "AO-"},   {METHOD_REBOOT, "SV", "AO-"},
     {METHOD_MOVE, "V", "A--"},         {METHOD_CORDON, "N", "A--"},
@@ -39,7 +39,7 @@ static const struct permission permissions[] = {
 
 static enum access expected(unsigned role, unsigned method, unsigned kind)
 {
-    static const char letters[] = "-SVNITWAE";
+    static const char letters[] = "-SVNITWAEP";
     if (kind >= OBJECT_KIND_COUNT || role < ROLE_ADMINISTRATOR || role > ROLE_OBSERVER) {
         return ACCESS_NONE;
     }
@@ -70,7 +70,7 @@ Test(authorize, whole_table_is_what_is_written_here_and_nothing_else)
             }
         }
     }
-    cr_assert_eq(allowed, 68);
+    cr_assert_eq(allowed, 75);
 }
 
 Test(authorize, owner_is_exact_and_a_nameless_principal_owns_nothing)

@@ -29,6 +29,7 @@ static UNUSED void store_object(struct world *world, const struct object_ref *re
     case OBJECT_KIND_NETWORK:
     case OBJECT_KIND_AGREEMENT:
     case OBJECT_KIND_SETTINGS:
+    case OBJECT_KIND_PROFILE:
     case OBJECT_KIND_UNSPECIFIED: return;
     }
     for (uint32_t i = 0; i < world->objects_count; i++) {

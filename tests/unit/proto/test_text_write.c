@@ -85,6 +85,15 @@ static void make_random(struct rng *rng, enum object_kind kind, struct object *o
             memset(object->settings.settings, 0, sizeof object->settings.settings);
             (void)snprintf(object->settings.settings, 16, "cluster");
         }
+        if (kind == OBJECT_KIND_PROFILE) {
+            struct profile *profile = &object->profile;
+            profile->measured_wall_ms = 1795539600123;
+            profile->response_time = (struct response_time){.p95_ms = 201};
+            for (uint32_t i = 0; i < profile->points_count; i++) {
+                profile->points[i].load = 12.5 + i;
+                profile->points[i].x = 0.625 + i;
+            }
+        }
     } while (!is_consistent(object));
 }
 

@@ -9,7 +9,13 @@
 #include "schedulers/profile.h"
 
 static const struct profile_resources one_vcpu = {.vcpus = 1, .memory_kib = 1 << 20};
-static const struct profile_origin origin = {.node = "xen1", .tool = "httperf"};
+/* The same as members of a point. */
+#define ONE_VCPU  .vcpus = 1, .memory_kib = 1 << 20
+#define TWO_VCPUS .vcpus = 2, .memory_kib = 1 << 20
+#define POINT(L, C, W, X)                                                                      \
+    {                                                                                          \
+        .load = (L), .cap_pct = (C), W, .x = (X)                                               \
+    }
 
 /* ---- applications that are measured ---- */
 
@@ -39,23 +45,24 @@ static double servers(double r)
            (1.0 + pow(rho, sqrt(2.0 * (m + 1.0)) - 1.0) / (m * (1.0 - rho)));
 }
 
-static struct profile measure(double (*truth)(double r), const uint32_t *caps, uint32_t count)
+static struct profile_table measure(double (*truth)(double r), const uint32_t *caps,
+                                    uint32_t count)
 {
-    struct profile profile;
+    struct profile_table profile;
     struct profile_point points[32];
     struct err err = {0};
     for (uint32_t i = 0; i < count; i++) {
         points[i] = (struct profile_point){
-            .load = 10, .cap_pct = caps[i], .with = one_vcpu, .x = truth(caps[i])};
+            .load = 10, .cap_pct = caps[i], ONE_VCPU, .x = truth(caps[i])};
     }
-    cr_assert_eq(profile_init(&profile, &origin, points, count, &err), 0, "%s", err.text);
+    cr_assert_eq(profile_init(&profile, points, count, &err), 0, "%s", err.text);
     return profile;
 }
 
 /* The largest error of the level, on whole percents between the first and the last cap. */
 static double worst(double (*truth)(double r), const uint32_t *caps, uint32_t count)
 {
-    const struct profile profile = measure(truth, caps, count);
+    const struct profile_table profile = measure(truth, caps, count);
     const struct level_curve curve = service_level_default_curve();
     double error = 0.0;
     for (uint32_t r = caps[0]; r <= caps[count - 1]; r++) {
@@ -84,17 +91,17 @@ Test(profile, is_monotone_through_noise)
     rng_init(&rng, 3);
     for (int round = 0; round < 200; round++) {
         struct profile_point points[24];
-        struct profile profile;
+        struct profile_table profile;
         struct err err = {0};
         for (uint32_t i = 0; i < 24; i++) {
             const double load = 10.0 * (1 + i % 3);
             points[i] = (struct profile_point){.load = load,
                                                .cap_pct = 20 + 10 * (i / 3),
-                                               .with = one_vcpu,
+                                               ONE_VCPU,
                                                .x = load / (20 + 10 * (i / 3)) *
                                                     exp(0.5 * rng_normal(&rng))};
         }
-        cr_assert_eq(profile_init(&profile, &origin, points, 24, &err), 0);
+        cr_assert_eq(profile_init(&profile, points, 24, &err), 0);
         double before[4] = {HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
         for (double r = 15; r < 100; r += 1.0) {
             double less = 0.0;
@@ -109,18 +116,18 @@ Test(profile, is_monotone_through_noise)
     }
 }
 
-Test(profile, flags_what_was_not_measured_and_clamps_it)
+Test(profile, flags_what_was_not_measured_and_is_careful_there)
 {
     const uint32_t caps[] = {100, 200};
-    const struct profile profile = measure(reciprocal, caps, 2);
+    const struct profile_table profile = measure(reciprocal, caps, 2);
     const struct profile_resources more = {.vcpus = 2, .memory_kib = 1 << 21};
     const struct profile_resources less = {.vcpus = 1, .memory_kib = 1 << 19};
     struct profile_value value = profile_predict(&profile, 10, 50, &one_vcpu);
-    cr_expect(value.extrapolated && fabs(value.x - 1.0) < 1e-12);
+    cr_expect(value.extrapolated && fabs(value.x - 2.0) < 1e-12, "half the CPU: %g", value.x);
     value = profile_predict(&profile, 10, 400, &one_vcpu);
     cr_expect(value.extrapolated && fabs(value.x - 0.5) < 1e-12);
     value = profile_predict(&profile, 11, 150, &one_vcpu);
-    cr_expect(value.extrapolated);
+    cr_expect(value.extrapolated && fabs(value.x - 11.0 / 15) < 1e-12, "%g", value.x);
     value = profile_predict(&profile, 10, 150, &more);
     cr_expect(!value.extrapolated && fabs(value.x - 100.0 / 150) < 1e-12, "more is not worse");
     value = profile_predict(&profile, 10, 150, &less);
@@ -130,12 +137,13 @@ Test(profile, flags_what_was_not_measured_and_clamps_it)
 Test(profile, takes_the_better_of_the_measured_resources)
 {
     const struct profile_resources two = {.vcpus = 2, .memory_kib = 1 << 20};
-    const struct profile_point points[] = {{10, 100, one_vcpu, 1.0}, {10, 200, one_vcpu, 0.9},
-                                           {10, 100, two, 1.0},      {10, 200, two, 0.5},
-                                           {20, 100, two, 2.0},      {20, 200, two, 1.0}};
-    struct profile profile;
+    const struct profile_point points[] = {
+        POINT(10, 100, ONE_VCPU, 1.0),  POINT(10, 200, ONE_VCPU, 0.9),
+        POINT(10, 100, TWO_VCPUS, 1.0), POINT(10, 200, TWO_VCPUS, 0.5),
+        POINT(20, 100, TWO_VCPUS, 2.0), POINT(20, 200, TWO_VCPUS, 1.0)};
+    struct profile_table profile;
     struct err err = {0};
-    cr_assert_eq(profile_init(&profile, &origin, points, 6, &err), 0);
+    cr_assert_eq(profile_init(&profile, points, 6, &err), 0);
     cr_expect_float_eq(profile_predict(&profile, 10, 200, &one_vcpu).x, 0.9, 1e-12);
     cr_expect_float_eq(profile_predict(&profile, 10, 200, &two).x, 0.5, 1e-12);
     /* 1/x between the loads: (2 + 1) / 2 */
@@ -146,30 +154,43 @@ Test(profile, takes_the_better_of_the_measured_resources)
 
 Test(profile, refuses_what_is_not_a_measurement)
 {
-    struct profile profile = {.points_count = 7};
-    struct profile_point point = {.load = 1, .cap_pct = 10, .with = one_vcpu, .x = 1};
+    struct profile_table profile = {.points_count = 7};
+    struct profile_point point = {.load = 1, .cap_pct = 10, ONE_VCPU, .x = 1};
     struct err err = {0};
-    cr_expect_eq(profile_init(&profile, &origin, &point, 0, &err), -EINVAL);
+    cr_expect_eq(profile_init(&profile, &point, 0, &err), -EINVAL);
     point.x = NAN;
-    cr_expect_eq(profile_init(&profile, &origin, &point, 1, &err), -EINVAL);
+    cr_expect_eq(profile_init(&profile, &point, 1, &err), -EINVAL);
     point.x = 0;
-    cr_expect_eq(profile_init(&profile, &origin, &point, 1, &err), -EINVAL);
+    cr_expect_eq(profile_init(&profile, &point, 1, &err), -EINVAL);
     cr_expect_eq(profile.points_count, 7, "nothing changed");
-    static struct profile_point many[PROFILE_CURVES_MAX + 1];
-    for (uint32_t i = 0; i <= PROFILE_CURVES_MAX; i++) {
-        many[i] =
-            (struct profile_point){.load = i, .cap_pct = 10, .with = one_vcpu, .x = 1.0 + i};
+    static struct profile_point many[PROFILE_POINTS_MAX + 1];
+    for (uint32_t i = 0; i <= PROFILE_POINTS_MAX; i++) {
+        many[i] = (struct profile_point)POINT(i, 10, ONE_VCPU, 1.0 + i);
     }
-    cr_expect_eq(profile_init(&profile, &origin, many, PROFILE_CURVES_MAX + 1, &err), -ENOSPC);
+    cr_expect_eq(profile_init(&profile, many, PROFILE_POINTS_MAX + 1, &err), -ENOSPC);
+    cr_expect_eq(profile.points_count, 7, "nothing changed");
+    cr_expect_eq(profile_init(&profile, many, PROFILE_POINTS_MAX, &err), 0);
+    cr_expect_eq(profile.curves_count, PROFILE_POINTS_MAX, "each load is a curve of its own");
+}
+
+Test(profile, is_worth_the_same_against_another_target)
+{
+    const struct profile profile = {.response_time = {.p95_ms = 300}};
+    cr_expect_float_eq(profile_factor(&profile, &(struct response_time){.p95_ms = 200}), 1.5,
+                       1e-12);
+    cr_expect(isnan(profile_factor(&profile, &(struct response_time){.mean_ms = 300})),
+              "a percentile says nothing of a mean");
+    cr_expect(isnan(profile_factor(&profile, &(struct response_time){.window_ms = 300})));
 }
 
 Test(profile, two_measurements_of_one_setting_count_with_their_mean_speed)
 {
-    const struct profile_point points[] = {
-        {10, 100, one_vcpu, 1.0}, {10, 100, one_vcpu, 0.5}, {10, 200, one_vcpu, HUGE_VAL}};
-    struct profile profile;
+    const struct profile_point points[] = {POINT(10, 100, ONE_VCPU, 1.0),
+                                           POINT(10, 100, ONE_VCPU, 0.5),
+                                           POINT(10, 200, ONE_VCPU, HUGE_VAL)};
+    struct profile_table profile;
     struct err err = {0};
-    cr_assert_eq(profile_init(&profile, &origin, points, 3, &err), 0);
+    cr_assert_eq(profile_init(&profile, points, 3, &err), 0);
     cr_expect_float_eq(profile_predict(&profile, 10, 100, &one_vcpu).x, 1 / 1.5, 1e-12);
     cr_expect_float_eq(profile_predict(&profile, 10, 200, &one_vcpu).x, 1 / 1.5, 1e-12,
                        "more CPU never slows it down");
