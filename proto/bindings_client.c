@@ -72,6 +72,8 @@ static const struct field_binding set_vm_fields[] = {
     {U64(set_vm, net_rate_kib_s), .unit = UNIT_KIB_S, .max = KIB_MAX},
     {U64(set_vm, disk_rate_kib_s), .unit = UNIT_KIB_S, .max = KIB_MAX},
     {BOOL(set_vm, release_cap)},
+    {BOOL(set_vm, no_net_rate)},
+    {BOOL(set_vm, no_disk_rate)},
 };
 MESSAGE_BINDING(set_vm);
 

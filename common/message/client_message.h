@@ -54,6 +54,8 @@ struct set_vm {
     uint64_t net_rate_kib_s;
     uint64_t disk_rate_kib_s;
     bool release_cap; /* give the cap back to the manager */
+    bool no_net_rate; /* take the limit away */
+    bool no_disk_rate;
 };
 
 struct request {

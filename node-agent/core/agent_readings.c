@@ -120,10 +120,10 @@ static void note_stopped(struct agent *agent, struct vm_record *vm, struct agent
     vm->operation_done = 0;
     vm->unsettled_since_ms = 0;
     char text[TEXT_SIZE];
-    const char *how =
-        vm->seen && vm->reading.state == RUN_STATE_CRASHED ? "crashed" : "stopped";
-    (void)snprintf(text, sizeof text,
-                   "the guest %s by itself after %lld s; it is started again", how,
+    const char *how = !vm->seen                                ? "is gone from the hypervisor"
+                      : vm->reading.state == RUN_STATE_CRASHED ? "crashed"
+                                                               : "stopped by itself";
+    (void)snprintf(text, sizeof text, "the guest %s after %lld s; it is started again", how,
                    (long long)(ran_ms / 1000));
     vm->problem = REASON_GUEST_STOPPED;
     agent_text_copy(vm->problem_text, sizeof vm->problem_text, text);
@@ -131,8 +131,59 @@ static void note_stopped(struct agent *agent, struct vm_record *vm, struct agent
     agent_log(out, 1, "vm=%s %s", vm->order.vm, text);
 }
 
+/* Somebody changed a value that was as we had left it, and no call of ours is under way that
+ * could have: it is set right by the calls that follow, and that is said. */
+static void note_drift(struct agent *agent, const struct vm_record *vm,
+                       const struct domain_reading *before, struct agent_effects *out)
+{
+    static const struct {
+        enum setting setting;
+        const char *name;
+        const char *unit;
+    } rows[] = {
+        {SETTING_CAP, "CPU cap", "%"},
+        {SETTING_WEIGHT, "weight", ""},
+        {SETTING_MEMORY, "memory target", "KiB"},
+        {SETTING_NET_RATE, "network limit", "KiB/s"},
+        {SETTING_DISK_RATE, "disk limit", "KiB/s"},
+    };
+    struct vm_record past = *vm;
+    past.reading = *before;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const enum setting setting = rows[i].setting;
+        const struct setting_try *tried = &vm->tries[setting];
+        const uint64_t ordered = agent_setting_ordered(vm, setting);
+        const uint64_t was = agent_setting_shown(&past, setting);
+        const uint64_t is = agent_setting_shown(vm, setting);
+        bool settled =
+            was == ordered || (tried->done && tried->asked == ordered && tried->shown == was);
+        if (!settled || is == was || is == ordered) {
+            continue;
+        }
+        char text[TEXT_SIZE];
+        (void)snprintf(
+            text, sizeof text,
+            "its %s was changed from outside, from %llu to %llu%s%s; it is set right",
+            rows[i].name, (unsigned long long)was, (unsigned long long)is,
+            rows[i].unit[0] == '\0' ? "" : " ", rows[i].unit);
+        agent_result(agent, vm, RESULT_STATE_ACCEPTED, REASON_DRIFT, text, out);
+        agent_log(out, 1, "vm=%s %s", vm->order.vm, text);
+    }
+}
+
+/* Both readings are of the same living domain, and we are doing nothing with it. */
+static bool shows_drift(const struct vm_record *vm, const struct domain_reading *reading)
+{
+    bool idle = vm->lanes[LANE_SHORT].call == 0 && vm->lanes[LANE_LONG].call == 0;
+    return idle && vm->seen && vm->ordered && vm->ran && !vm->await_list &&
+           vm->reading.state == RUN_STATE_RUNNING && reading->state == RUN_STATE_RUNNING &&
+           vm->reading.generation == reading->generation &&
+           reading->generation == vm->order.generation;
+}
+
 static void take_reading(struct agent *agent, struct vm_record *vm,
-                         const struct domain_reading *reading, int64_t read_at_ms)
+                         const struct domain_reading *reading, int64_t read_at_ms,
+                         struct agent_effects *out)
 {
     if (vm->changed_at_ms > read_at_ms) {
         return; /* looked before our newest change */
@@ -143,9 +194,14 @@ static void take_reading(struct agent *agent, struct vm_record *vm,
     if (vm->seen && vm->reading.generation != reading->generation) {
         vm->measured_at_ms = 0;
     }
+    const struct domain_reading before = vm->reading;
+    bool drifts = shows_drift(vm, reading);
     vm->seen = true;
     vm->await_list = false;
     vm->reading = *reading;
+    if (drifts) {
+        note_drift(agent, vm, &before, out);
+    }
     measure(vm, read_at_ms);
     note_running(agent, vm);
 }
@@ -206,7 +262,7 @@ void agent_readings(struct agent *agent, const struct domain_list *list,
             continue;
         }
         listed[vm - agent->vms] = true;
-        take_reading(agent, vm, reading, list->read_at_ms);
+        take_reading(agent, vm, reading, list->read_at_ms, out);
         if (first && vm->ordered && reading->generation == vm->order.generation) {
             agent_log(out, 2, "vm=%s generation=%llu adopted, %s", reading->vm,
                       (unsigned long long)reading->generation, run_state_word(reading->state));

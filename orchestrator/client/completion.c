@@ -124,7 +124,8 @@ static void complete_set(struct client *client, int count, char **words)
         print_objects(client);
     } else if (client_parse_object(client, 1, words + 1, &kind, name) > 0) {
         if (kind == OBJECT_KIND_VM) {
-            print_words("cpu= cpu=auto weight= vcpus= memory= net_rate= disk_rate=");
+            print_words("cpu= cpu=auto weight= vcpus= memory= net_rate= net_rate=none "
+                        "disk_rate= disk_rate=none");
             return;
         }
         (void)snprintf(stem, sizeof stem, "%s.",

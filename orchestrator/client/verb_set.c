@@ -38,7 +38,7 @@ static int unknown_vm_field(struct client *client, const char *path)
     closest_word_print(&closest, suggestion, sizeof suggestion);
     int code =
         client_error(client, REPLY_INVALID, "a VM has no field \"%s\"%s", path, suggestion);
-    client_hint("fields: cpu (or cpu=auto) weight vcpus memory net_rate disk_rate");
+    client_hint("fields: cpu (or auto) weight vcpus memory net_rate disk_rate (or none)");
     return code;
 }
 
@@ -78,6 +78,10 @@ static int set_vm_field(struct client *client, struct set_vm *set, const char *p
     } else if (strcmp(path, "memory") == 0) {
         rc = text_parse_size_kib(value, &set->memory_kib, &err);
         zero = set->memory_kib == 0;
+    } else if (strcmp(path, "net_rate") == 0 && strcmp(value, "none") == 0) {
+        set->no_net_rate = true;
+    } else if (strcmp(path, "disk_rate") == 0 && strcmp(value, "none") == 0) {
+        set->no_disk_rate = true;
     } else if (strcmp(path, "net_rate") == 0) {
         rc = parse_rate(value, &set->net_rate_kib_s, &err);
         zero = set->net_rate_kib_s == 0;
@@ -94,7 +98,8 @@ static int set_vm_field(struct client *client, struct set_vm *set, const char *p
         return unknown_vm_field(client, path);
     }
     if (rc == 0 && zero) {
-        rc = err_set(&err, -ERANGE, "0 is not possible");
+        rc = err_set(&err, -ERANGE, "0 is not possible%s",
+                     strstr(path, "_rate") != NULL ? "; without a limit: none" : "");
     }
     return rc == 0 ? 0 : client_error(client, REPLY_INVALID, "%s: %s", path, err.text);
 }

@@ -64,7 +64,8 @@ static const struct verb verbs[] = {
 
     {"set", CHANGE, "TYPE/NAME FIELD=VALUE...", "change fields by hand",
      "  arbiter set svc/shop objective.response_time.p95=150ms\n"
-     "  arbiter set vm/shop-web-1 cpu=1.5      (cpu=auto gives it back to the manager)\n",
+     "  arbiter set vm/shop-web-1 cpu=1.5      (cpu=auto gives it back to the manager)\n"
+     "  arbiter set vm/shop-web-1 net_rate=none (takes the limit away)\n",
      verb_set},
     {"start", CHANGE, "TYPE/NAME", "start a stopped service or VM", "", verb_start},
     {"stop", CHANGE, "TYPE/NAME", "shut down, keep the disks", "", verb_stop},

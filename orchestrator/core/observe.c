@@ -304,6 +304,18 @@ static void take_failure(struct cluster *cluster, struct vm_record *vm,
     }
 }
 
+/* What happened to a VM with nobody of ours having asked for it. The agent sets it right. */
+static void tell_outside(struct cluster *cluster, const struct vm_record *vm,
+                         const struct result *result, struct effects *out)
+{
+    if (result->reason != REASON_DRIFT && result->reason != REASON_GUEST_STOPPED) {
+        return;
+    }
+    (void)emit_event(cluster, EVENT_KIND_ACTION, result->reason,
+                     cluster_service_of(cluster, vm), vm->vm.vm, vm->vm.node, out,
+                     "vm %s on node %s: %.180s", vm->vm.vm, vm->vm.node, result->text);
+}
+
 void reconcile_result(struct cluster *cluster, struct node_record *node,
                       const struct result *result, struct effects *out)
 {
@@ -330,7 +342,7 @@ void reconcile_result(struct cluster *cluster, struct node_record *node,
             take_failure(cluster, vm, result, out);
         }
         break;
-    case RESULT_STATE_ACCEPTED:
+    case RESULT_STATE_ACCEPTED: tell_outside(cluster, vm, result, out); break;
     case RESULT_STATE_UNSPECIFIED: break;
     }
 }

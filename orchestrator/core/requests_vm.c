@@ -56,6 +56,8 @@ static struct vm with_changes(const struct vm *present, const struct set_vm *set
     vm.memory_kib = set->memory_kib != 0 ? set->memory_kib : vm.memory_kib;
     vm.net_rate_kib_s = set->net_rate_kib_s != 0 ? set->net_rate_kib_s : vm.net_rate_kib_s;
     vm.disk_rate_kib_s = set->disk_rate_kib_s != 0 ? set->disk_rate_kib_s : vm.disk_rate_kib_s;
+    vm.net_rate_kib_s = set->no_net_rate ? 0 : vm.net_rate_kib_s;
+    vm.disk_rate_kib_s = set->no_disk_rate ? 0 : vm.disk_rate_kib_s;
     return vm;
 }
 
@@ -228,13 +230,17 @@ static void decide_cap(struct request_context *context, struct vm_record *vm, ui
     emit_decision(cluster, decision, context->out);
 }
 
+/* Something is named, and nothing is both set and taken away. */
 static bool names_something(const struct request *request)
 {
     const struct set_vm *set = &request->set_vm;
-    return request->has_set_vm &&
-           (set->cap_pct != 0 || set->weight != 0 || set->vcpus != 0 || set->memory_kib != 0 ||
-            set->net_rate_kib_s != 0 || set->disk_rate_kib_s != 0 || set->release_cap) &&
-           !(set->cap_pct != 0 && set->release_cap);
+    bool takes_away = set->release_cap || set->no_net_rate || set->no_disk_rate;
+    bool sets = set->cap_pct != 0 || set->weight != 0 || set->vcpus != 0 ||
+                set->memory_kib != 0 || set->net_rate_kib_s != 0 || set->disk_rate_kib_s != 0;
+    return request->has_set_vm && (sets || takes_away) &&
+           !(set->cap_pct != 0 && set->release_cap) &&
+           !(set->net_rate_kib_s != 0 && set->no_net_rate) &&
+           !(set->disk_rate_kib_s != 0 && set->no_disk_rate);
 }
 
 void request_set_vm(struct request_context *context)
@@ -248,7 +254,8 @@ void request_set_vm(struct request_context *context)
     const struct vm_group *group = cluster_group_of(cluster, vm);
     if (!names_something(context->request) || group == NULL) {
         reply_refuse(context, REPLY_INVALID, REASON_INVALID,
-                     "vm %s: give what to set; a cap is either set or released", vm->vm.vm);
+                     "vm %s: give what to set; a cap or limit is either set or taken away",
+                     vm->vm.vm);
         return;
     }
     struct vm wanted = with_changes(&vm->vm, &context->request->set_vm, group);

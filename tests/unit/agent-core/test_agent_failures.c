@@ -81,6 +81,28 @@ Test(agent_failures, a_guest_that_ends_by_itself_is_started_again_and_that_is_sa
     end_world(w);
 }
 
+Test(agent_failures, a_cap_that_somebody_else_changed_is_set_right_and_that_is_said_once)
+{
+    struct world *w = make_running_world();
+    order(w, 1, "a", RUN_STATE_RUNNING);
+    run_until(w, 100000);
+    struct node_message behind = make_order(1, "a", RUN_STATE_RUNNING);
+    const uint32_t ordered_pct = behind.vm_order.cap_pct;
+    behind.vm_order.cap_pct = ordered_pct + 7;
+    struct hypervisor_call other = {
+        .id = 1u << 30, .kind = HYPERVISOR_CALL_CAP, .order = behind.vm_order};
+    struct err err;
+    cr_assert_eq(host_model_start(w->host, &other, w->now_ms, &err), 0);
+    run_until(w, 110000);
+    cr_assert_eq(w->snapshot->vms[0].cap_pct, ordered_pct);
+    uint32_t said = 0;
+    for (uint32_t i = 0; i < w->results_count; i++) {
+        said += w->results[i].reason == REASON_DRIFT;
+    }
+    cr_assert_eq(said, 1);
+    end_world(w);
+}
+
 Test(agent_failures, without_image_nothing_is_started)
 {
     struct world *w = make_running_world();

@@ -180,6 +180,21 @@ Test(reconcile, failure_is_told_once_and_tried_again_with_a_new_operation)
     world_free(world);
 }
 
+Test(reconcile, what_happened_behind_our_back_is_an_event_and_no_problem_of_the_vm)
+{
+    struct world *world = with_vms(1, 1);
+    world_start(world);
+    world_run(world, 20000);
+    answer(world, "web-vm-1", RESULT_STATE_ACCEPTED, REASON_DRIFT, "its CPU cap was changed");
+    cr_assert_eq(told(world, EVENT_KIND_ACTION, REASON_DRIFT, "n1"), 1);
+    answer(world, "web-vm-1", RESULT_STATE_ACCEPTED, REASON_GUEST_STOPPED, "the guest is gone");
+    cr_assert_eq(told(world, EVENT_KIND_ACTION, REASON_GUEST_STOPPED, "n1"), 1);
+    answer(world, "web-vm-1", RESULT_STATE_ACCEPTED, REASON_NONE, "");
+    cr_assert_eq(told(world, EVENT_KIND_ACTION, REASON_DRIFT, "n1"), 1);
+    cr_assert_eq(vm_record_of(world, "web-vm-1")->problem, REASON_NONE);
+    world_free(world);
+}
+
 Test(reconcile, results_of_other_nodes_generations_and_operations_change_nothing)
 {
     struct world *world = with_vms(2, 1);

@@ -39,6 +39,28 @@ Test(requests_vm, cap_by_hand_is_pinned_reserved_decided_and_given_back)
     desk_free(desk);
 }
 
+Test(requests_vm, limits_are_set_and_taken_away_and_not_both)
+{
+    struct desk *desk = desk_with_shop();
+    const struct vm_record *vm = table_find(&desk->cluster->vms, "shop-web-1");
+    cr_assert_eq(set_vm(desk, &ADMIN, "shop-web-1",
+                        &(struct set_vm){.net_rate_kib_s = 128, .disk_rate_kib_s = 1024}),
+                 REPLY_DONE, "%s", desk->reply.text);
+    cr_assert_eq(vm->vm.net_rate_kib_s, 128);
+    cr_assert_eq(vm->vm.disk_rate_kib_s, 1024);
+    cr_assert_eq(set_vm(desk, &ADMIN, "shop-web-1", &(struct set_vm){.no_net_rate = true}),
+                 REPLY_DONE);
+    cr_assert_eq(vm->vm.net_rate_kib_s, 0);
+    cr_assert_eq(vm->vm.disk_rate_kib_s, 1024, "only what was named");
+    cr_assert_eq(set_vm(desk, &ADMIN, "shop-web-1",
+                        &(struct set_vm){.disk_rate_kib_s = 8, .no_disk_rate = true}),
+                 REPLY_INVALID);
+    cr_assert_eq(set_vm(desk, &ADMIN, "shop-web-1", &(struct set_vm){.no_disk_rate = true}),
+                 REPLY_DONE);
+    cr_assert_eq(vm->vm.disk_rate_kib_s, 0);
+    desk_free(desk);
+}
+
 Test(requests_vm, sizes_by_hand_stay_under_the_file_and_on_the_node)
 {
     struct desk *desk = desk_with_shop();

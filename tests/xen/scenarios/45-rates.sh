@@ -38,7 +38,7 @@ check "a limit on the disk" exits 0 a set -q vm/rates-vm-1 disk_rate=1MiB/s
 until_ok 30 rate_is disk_rate 1MiB/s || fail "the agent reads it back: $(vm_field rates-vm-1 disk_rate)"
 disk_slow=$(rates_disk)
 check "... reading 4 MiB takes 4 s at 1 MiB/s: $disk_slow s, $disk_free s without" at_least "$disk_slow" 3
-a set -q vm/rates-vm-1 net_rate=0 && a set -q vm/rates-vm-1 disk_rate=0
+a set -q vm/rates-vm-1 net_rate=none disk_rate=none
 until_ok 30 eval '[[ -z $(vm_field rates-vm-1 net_rate) && -z $(vm_field rates-vm-1 disk_rate) ]]' || fail "the end of both is read back: $(vm_field rates-vm-1 net_rate) $(vm_field rates-vm-1 disk_rate)"
 net_again=$(rates_net) disk_again=$(rates_disk)
 check "without limits both are fast again: $net_again s, $disk_again s" eval 'less_than "$net_again" "$net_slow" && less_than "$disk_again" "$disk_slow"'

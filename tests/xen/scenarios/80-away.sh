@@ -3,7 +3,7 @@
 # Guests that crash, reboot or power off while the agent is down are handled when it returns
 lab_host 1 || return
 for name in crash reboot; do
-  printf -- '---\nversion: 1\nimage: %s\nformat: kernel\nkernel: /lab/vmlinuz\nramdisk: /lab/guest.cpio.gz\nguest_type: pv\ncommand_line: "console=hvc0 quiet lab.exit=20:%s"\n' $name $name
+  printf -- '---\nversion: 1\nimage: %s\nformat: kernel\nkernel: /lab/vmlinux\nramdisk: /lab/guest.cpio.gz\nguest_type: pv\ncommand_line: "console=hvc0 quiet lab.exit=20:%s"\n' $name $name
 done >"$dir/exit.yaml"
 a apply -q -f "$dir/exit.yaml"
 for name in crash reboot; do
