@@ -7,16 +7,13 @@
  * the sacrificed can have without spoiling that value is bounded by what q leaves open.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "schedulers/optimizer/optimizer.h"
 
-#define RATE_STEP   3.0
-#define WIDE        1e-3 /* nats per node: a gap that is worth another look */
-#define VERY_WIDE   5e-3 /* that is worth several */
-#define OUTLIERS    50   /* one node of so many may be dearer than the common price */
-#define COMMON_MOST 7    /* prices that are tried */
-#define COMMON_STEP 0.8  /* between two of them */
+#define RATE_STEP    1.1  /* of its logarithm, until the bound rises */
+#define RATE_MOST    20.0 /* logarithm */
+#define RATES_CLOSER 5    /* steps between those */
+#define GOLDEN       0.618
 
 /* How a service is looked at. */
 struct view {
@@ -226,30 +223,55 @@ static double service_best(const struct optimizer *optimizer, uint32_t service, 
                                         : gang_best(optimizer, service, &view);
 }
 
-/*
- * What the sacrificed can have while the kept lose no more than the gap that is left: every
- * percent beyond their least costs the kept its price, so for any rate
- *     rate gap + sum_i max over n of (w_i log S_i(n) - rate cost of n beyond the least).
- */
-static double rest_bound(const struct optimizer *optimizer, const struct component *component,
-                         double gap)
+/* What all sacrificed are worth beyond their least, at so many times the prices. */
+static double rest_at(const struct optimizer *optimizer, const struct component *component,
+                      double rate)
 {
-    double best = HUGE_VAL;
-    // NOLINTNEXTLINE(cert-flp30-c,clang-analyzer-security.FloatLoopCounter): geometric steps
-    for (double rate = 1.0; rate < 1e9; rate *= RATE_STEP) {
-        double bound = rate * gap;
-        for (uint32_t i = 0; i < component->services_count; i++) {
-            const uint32_t service = component->services[i];
-            const struct optimizer_service *it = &optimizer->services[service];
-            if (!it->kept && it->counts) {
-                bound += service_best(optimizer, service, true, rate) -
-                         service_best(optimizer, service, false, rate);
-            }
+    double sum = 0.0;
+    for (uint32_t i = 0; i < component->services_count; i++) {
+        const uint32_t service = component->services[i];
+        const struct optimizer_service *it = &optimizer->services[service];
+        if (!it->kept && it->counts) {
+            sum += service_best(optimizer, service, true, rate) -
+                   service_best(optimizer, service, false, rate);
         }
+    }
+    return sum;
+}
+
+/*
+ * Of all that count, where the kept have between reached and their dual. Every percent of the
+ * sacrificed beyond their least costs the kept its price: with a slack s between the dual and
+ * what the kept have, for any rate
+ *     dual - s + rate s + sum_i max over n of (w_i log S_i(n) - rate cost of n beyond the
+ * least) bounds the sum, and for a rate of 1 or more s = dual - reached is the worst. It is
+ * convex in the rate.
+ */
+static double with_rest(const struct optimizer *optimizer, const struct component *component,
+                        double dual, double reached)
+{
+    const double gap = dual - reached;
+    double low = 0.0; /* logs of rates */
+    double high = 0.0;
+    double best = reached + gap + rest_at(optimizer, component, 1.0);
+    for (double step = RATE_STEP; high < RATE_MOST; high += step) {
+        const double at = high + step;
+        const double bound = reached + exp(at) * gap + rest_at(optimizer, component, exp(at));
         if (bound >= best) {
-            break; /* convex in the rate */
+            high = at;
+            break;
         }
         best = bound;
+        low = high;
+    }
+    for (uint32_t i = 0; i < RATES_CLOSER && gap > 0.0; i++) { /* golden section */
+        const double at[2] = {high - GOLDEN * (high - low), low + GOLDEN * (high - low)};
+        double bound[2];
+        for (int k = 0; k < 2; k++) {
+            bound[k] = reached + exp(at[k]) * gap + rest_at(optimizer, component, exp(at[k]));
+            best = bound[k] < best ? bound[k] : best;
+        }
+        *(bound[0] < bound[1] ? &high : &low) = at[bound[0] < bound[1] ? 1 : 0];
     }
     return best;
 }
@@ -279,70 +301,10 @@ static double dual_of(const struct optimizer *optimizer, const struct component 
     return bound < *reached ? *reached : bound;
 }
 
-/*
- * On full nodes whose services all stand at their floors many prices are right, but only equal
- * ones suit the sums between them: prices under a common one are tried at that.
- */
-static double dual_at_common(struct optimizer *optimizer, const struct component *component,
-                             const double *prices, double common)
+double bound_of(const struct optimizer *optimizer, const struct component *component)
 {
     double reached = 0.0;
     bool rest = false;
-    for (uint32_t k = 0; k < component->nodes_count; k++) {
-        optimizer->nodes[component->nodes[k]].price =
-            prices[k] > 0.0 && prices[k] < common ? common : prices[k];
-    }
-    return dual_of(optimizer, component, &reached, &rest);
-}
-
-static int by_price(const void *left, const void *right)
-{
-    const double *a = left;
-    const double *b = right;
-    return *a < *b ? -1 : *a > *b;
-}
-
-/* Tries common prices, and leaves those that have the least dual. */
-static void level_prices(struct optimizer *optimizer, const struct component *component,
-                         double dual, double reached)
-{
-    const uint32_t count = component->nodes_count;
-    double *prices = malloc((2u * (size_t)count + 1u) * sizeof *prices);
-    if (prices == NULL) {
-        return;
-    }
-    double *sorted = prices + count;
-    for (uint32_t k = 0; k < count; k++) {
-        prices[k] = optimizer->nodes[component->nodes[k]].price;
-        sorted[k] = prices[k];
-    }
-    qsort(sorted, count, sizeof *sorted, by_price);
-    const double most = sorted[count - 1];
-    /* mostly a few nodes stand out from a price that the others nearly have in common */
-    double common = sorted[count - 1 - count / OUTLIERS];
-    double best_common = 0.0;
-    for (uint32_t i = 0; i < COMMON_MOST; i++) {
-        const double at = dual_at_common(optimizer, component, prices, common);
-        best_common = at < dual ? common : best_common;
-        dual = at < dual ? at : dual;
-        common = most * pow(COMMON_STEP, i);
-        if (dual - reached < VERY_WIDE * count) {
-            break;
-        }
-    }
-    (void)dual_at_common(optimizer, component, prices, best_common);
-    free(prices);
-}
-
-double bound_of(struct optimizer *optimizer, const struct component *component)
-{
-    double reached = 0.0;
-    bool rest = false;
-    double bound = dual_of(optimizer, component, &reached, &rest);
-    if (component->coupled && optimizer->problem->objective == ALLOCATION_FLOORS &&
-        bound - reached > WIDE * component->nodes_count) {
-        level_prices(optimizer, component, bound, reached);
-        bound = dual_of(optimizer, component, &reached, &rest);
-    }
-    return rest ? bound + rest_bound(optimizer, component, bound - reached) : bound;
+    const double dual = dual_of(optimizer, component, &reached, &rest);
+    return rest ? with_rest(optimizer, component, dual, reached) : dual;
 }

@@ -14,7 +14,7 @@
  *   coupled           nodes that services couple; by way of:
  *   prices            prices at which all demands meet, by sweeps over tables of demand
  *   rounding, flow    whole percents, floors first
- *   settle            exchanges of the last percents
+ *   settle            exchanges of the last percents, and the prices that follow from them
  *   rest              what the kept leave, for the others and for wishes
  *   knapsack, triage  who is kept when not every floor fits
  *   levels            VMs that can only stand at listed levels, and the memory of the nodes
@@ -216,7 +216,7 @@ int single_solve(struct optimizer *optimizer, const struct component *component,
 
 /* ---- bound.c ---- */
 /* At the prices of the nodes, with the caps as they are: for the services that count. */
-double bound_of(struct optimizer *optimizer, const struct component *component);
+double bound_of(const struct optimizer *optimizer, const struct component *component);
 
 /* ---- component.c ---- */
 int component_solve(struct optimizer *optimizer, const struct component *component,

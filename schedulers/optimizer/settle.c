@@ -11,7 +11,6 @@
 #include <math.h>
 
 #define PASSES_MOST 24
-#define PRICE_ROOM  1.05
 
 /* ---- one service ---- */
 
@@ -36,7 +35,7 @@ static void refresh_sum(struct settle *settle, uint32_t service)
     }
 }
 
-static void refresh(struct settle *settle, uint32_t service)
+void settle_refresh(struct settle *settle, uint32_t service)
 {
     const struct optimizer *optimizer = settle->optimizer;
     const struct optimizer_service *it = &optimizer->services[service];
@@ -68,7 +67,7 @@ static void prepare(struct settle *settle, uint32_t node_index)
         const uint32_t service = optimizer->owners[optimizer->node_vms[k]];
         if (!settle->ready[service]) {
             settle->ready[service] = true;
-            refresh(settle, service);
+            settle_refresh(settle, service);
         }
     }
 }
@@ -145,7 +144,7 @@ void settle_move(struct settle *settle, uint32_t v, bool up)
     }
     if (it->coupling != COUPLING_GANG) {
         it->n = up ? it->n + 1 : it->n - 1;
-        refresh(settle, optimizer->owners[v]);
+        settle_refresh(settle, optimizer->owners[v]);
     }
 }
 
@@ -304,28 +303,6 @@ static bool improve_service(struct settle *settle, uint32_t service)
     return improved;
 }
 
-/*
- * Where all stand at their floors any price above the best gain that is turned away fits, and
- * prices found with real amounts are then far too high for a bound that counts the percents
- * that are left. The gain with a little room to it is as good for all other nodes.
- */
-static void limit_price(struct settle *settle, uint32_t node_index)
-{
-    struct optimizer *optimizer = settle->optimizer;
-    struct optimizer_node *node = &optimizer->nodes[node_index];
-    double most = 0.0;
-    for (uint32_t k = node->first; k < node->first + node->count; k++) {
-        const uint32_t service = optimizer->owners[optimizer->node_vms[k]];
-        const struct optimizer_service *it = &optimizer->services[service];
-        double up = settle->up[service];
-        if (it->coupling == COUPLING_GANG && it->open && it->n < it->most) {
-            up = settle_gang_change(settle, service, true);
-        }
-        most = up > most ? up : most;
-    }
-    node->price = node->price > PRICE_ROOM * most ? PRICE_ROOM * most : node->price;
-}
-
 static int take(struct settle *settle, struct arena *arena)
 {
     const size_t services = settle->optimizer->problem->services_count + 1u;
@@ -362,6 +339,12 @@ static bool pass_over(struct settle *settle)
     return improved;
 }
 
+static void settle_all(struct settle *settle)
+{
+    for (uint32_t pass = 0; pass < PASSES_MOST && pass_over(settle); pass++) {
+    }
+}
+
 int settle_component(struct optimizer *optimizer, const struct component *component,
                      const bool *loose, struct arena *arena)
 {
@@ -372,12 +355,18 @@ int settle_component(struct optimizer *optimizer, const struct component *compon
     for (uint32_t k = 0; k < component->nodes_count; k++) {
         settle.changed[component->nodes[k]] = loose[component->nodes[k]] ? 1 : 0;
     }
-    for (uint32_t pass = 0; pass < PASSES_MOST && pass_over(&settle); pass++) {
+    settle_all(&settle);
+    if (optimizer->problem->objective != ALLOCATION_FLOORS) {
+        return 0; /* who may fall below his floor has a price from the values that are there */
     }
-    const bool floors = optimizer->problem->objective == ALLOCATION_FLOORS;
-    for (uint32_t k = 0; floors && k < component->nodes_count; k++) {
+    for (uint32_t k = 0; k < component->nodes_count; k++) {
         prepare(&settle, component->nodes[k]);
-        limit_price(&settle, component->nodes[k]);
     }
-    return 0;
+    bool improved = false;
+    int rc = settle_chains(&settle, true, arena, &improved);
+    if (rc == 0 && improved) {
+        settle_all(&settle);
+        rc = settle_chains(&settle, false, arena, &improved);
+    }
+    return rc;
 }

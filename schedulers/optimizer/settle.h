@@ -23,6 +23,8 @@ struct settle {
 };
 
 /* ---- settle.c ---- */
+/* up and down of a service whose r has changed. */
+void settle_refresh(struct settle *settle, uint32_t service);
 /* What a percent more gains a VM of a single service or a sum; -INFINITY: it can not have it.
  */
 double settle_up_of(const struct settle *settle, uint32_t vm);
@@ -34,9 +36,15 @@ uint32_t settle_best_giver(const struct settle *settle, uint32_t node, uint32_t 
 /* A VM goes a percent up or down. */
 void settle_move(struct settle *settle, uint32_t vm, bool up);
 
+/* ---- settle_chain.c ---- */
+/*
+ * push: carries percents along sums to nodes where they are worth more. Sets the prices of the
+ * nodes to what a percent is worth at the best end that it can get to. All nodes are prepared.
+ * improved: something has moved. -ENOMEM.
+ */
+int settle_chains(struct settle *settle, bool push, struct arena *arena, bool *improved);
+
 /* ---- settle_gang.c ---- */
-/* What a percent more, or less, for every member changes in the value of a gang. */
-double settle_gang_change(const struct settle *settle, uint32_t service, bool up);
 /* A step where that gains something. */
 bool settle_gang_up(struct settle *settle, uint32_t service);
 bool settle_gang_down(struct settle *settle, uint32_t service);

@@ -19,7 +19,8 @@ static void undo(struct settle *settle, const uint32_t *moved, uint32_t count, b
     }
 }
 
-double settle_gang_change(const struct settle *settle, uint32_t service, bool up)
+/* What a percent more, or less, for every member changes in the value of a gang. */
+static double gang_change(const struct settle *settle, uint32_t service, bool up)
 {
     const struct optimizer_service *it = &settle->optimizer->services[service];
     return net_value(settle->optimizer, service, up ? it->n + 1 : it->n - 1) -
@@ -57,7 +58,7 @@ bool settle_gang_up(struct settle *settle, uint32_t service)
     if (!it->open || it->n >= it->most || it->vms_count > STEPS_MOST) {
         return false;
     }
-    const double gain = settle_gang_change(settle, service, true);
+    const double gain = gang_change(settle, service, true);
     if (!(gang_estimate(settle, service, true) + SETTLE_GAIN_LEAST < gain)) {
         return false;
     }
@@ -106,7 +107,7 @@ bool settle_gang_down(struct settle *settle, uint32_t service)
     if (!it->open || it->n <= it->least || it->vms_count > STEPS_MOST) {
         return false;
     }
-    const double change = settle_gang_change(settle, service, false);
+    const double change = gang_change(settle, service, false);
     if (!(gang_estimate(settle, service, false) + change > SETTLE_GAIN_LEAST)) {
         return false;
     }

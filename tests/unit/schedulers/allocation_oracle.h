@@ -72,25 +72,41 @@ static __attribute__((unused)) struct oracle_score oracle_node(void)
     return before[cpu];
 }
 
+static double oracle_r(uint32_t service, const uint32_t *caps)
+{
+    const struct allocation_service *it = &t.services[service];
+    double r = 0;
+    double slowest = HUGE_VAL;
+    uint32_t least = UINT32_MAX;
+    for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
+        const double speed = t.nodes[t.vms[v].node].speed;
+        r += caps[v] * speed;
+        slowest = speed < slowest ? speed : slowest;
+        least = caps[v] < least ? caps[v] : least;
+    }
+    return it->coupling == COUPLING_GANG ? least * slowest * it->vms_count : r;
+}
+
 static struct oracle_score oracle_of_caps(const uint32_t *caps)
 {
     struct oracle_score score = {0};
     for (uint32_t i = 0; i < t.problem.services_count; i++) {
-        const struct allocation_service *it = &t.services[i];
-        double r = 0;
-        double slowest = HUGE_VAL;
-        uint32_t least = UINT32_MAX;
-        for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
-            const double speed = t.nodes[t.vms[v].node].speed;
-            r += caps[v] * speed;
-            slowest = speed < slowest ? speed : slowest;
-            least = caps[v] < least ? caps[v] : least;
-        }
-        r = it->coupling == COUPLING_GANG ? least * slowest * it->vms_count : r;
-        const struct oracle_score own = oracle_of_service(i, r);
+        const struct oracle_score own = oracle_of_service(i, oracle_r(i, caps));
         score = oracle_sum(&score, &own);
     }
     return score;
+}
+
+/* The same services are at their floors. */
+static __attribute__((unused)) bool oracle_same_kept(const uint32_t *a, const uint32_t *b)
+{
+    bool same = true;
+    for (uint32_t i = 0; same && i < t.problem.services_count; i++) {
+        const struct oracle_score one = oracle_of_service(i, oracle_r(i, a));
+        const struct oracle_score other = oracle_of_service(i, oracle_r(i, b));
+        same = (one.kept > 0) == (other.kept > 0);
+    }
+    return same;
 }
 
 /* All caps of all VMs in turn. */
