@@ -78,7 +78,7 @@ migrate: {address: 10.9.0.$n}
 control: tcp://10.0.2.2:$port_control
 telemetry: tcp://10.0.2.2:$port_telemetry
 bridge: xenbr0
-addresses: {first: 10.9.0.${n}1, last: 10.9.0.${n}9, prefix: 24, gateway: 10.9.0.$n}
+addresses: {first: 10.9.0.${n}01, last: 10.9.0.${n}30, prefix: 24, gateway: 10.9.0.$n}
 roles: gateway
 YAML
   mkdir -p "$root/etc/systemd/system/arbiter-agent.service.d"

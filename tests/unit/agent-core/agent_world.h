@@ -32,8 +32,9 @@ struct world {
     bool grants; /* answer RENEW */
     uint64_t epoch;
     uint32_t lease_ms;
-    int fail_create; /* that many CREATE calls are refused */
-    int images;      /* FETCH effects seen */
+    int fail_create;          /* that many CREATE calls are refused */
+    int images;               /* FETCH effects seen */
+    const char *address_last; /* of the pool; NULL: two addresses */
     bool image_ok;
     bool answer_images;
     int64_t armed_until_ms; /* 0: not armed */
@@ -237,6 +238,9 @@ static inline void start_agent(struct world *w, const char *incarnation,
                                   .list_at_start = true,
                                   .fence_outlives = w->fence_outlives};
     snprintf(config.incarnation, sizeof config.incarnation, "%s", incarnation);
+    if (w->address_last != NULL) {
+        snprintf(config.address_last, sizeof config.address_last, "%s", w->address_last);
+    }
     struct err err = {0};
     w->agent = agent_create(&config, &err);
     cr_assert_not_null(w->agent, "%s", err.text);

@@ -103,6 +103,32 @@ Test(agent_failures, a_cap_that_somebody_else_changed_is_set_right_and_that_is_s
     end_world(w);
 }
 
+/* In the driver it would wait within its own time limit, and fail when many come at once. */
+Test(agent_failures, the_fifth_long_call_begins_when_another_one_has_ended)
+{
+    struct world *w = make_world();
+    w->address_last = "10.0.0.22";
+    start_agent(w, "boot-1", 0, NULL);
+    welcome(w);
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    const int64_t begin_ms = w->now_ms;
+    for (uint64_t i = 0; i < 6; i++) {
+        struct node_message message = make_order(i + 1, names[i], RUN_STATE_RUNNING);
+        message.vm_order.memory_kib = GIB / 8;
+        send_message(w, &message);
+    }
+    while (calls_of(w, HYPERVISOR_CALL_CREATE) < 4 && w->now_ms < begin_ms + 5000) {
+        run_until(w, w->now_ms + 1);
+    }
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CREATE), 4);
+    run_until(w, begin_ms + 20000);
+    cr_assert_eq(calls_of(w, HYPERVISOR_CALL_CREATE), 6);
+    for (size_t i = 0; i < 6; i++) {
+        cr_assert_eq(status_of(w, names[i])->state, RUN_STATE_RUNNING, "%s", names[i]);
+    }
+    end_world(w);
+}
+
 Test(agent_failures, without_image_nothing_is_started)
 {
     struct world *w = make_running_world();
