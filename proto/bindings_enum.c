@@ -193,3 +193,11 @@ static const struct enum_value model_kind_values[] = {
     VALUE(MODEL_KIND_FIXED, "fixed"),
 };
 ENUM_BINDING(model_kind);
+
+static const struct enum_value model_basis_values[] = {
+    VALUE(MODEL_BASIS_UNSPECIFIED, "unspecified"),
+    VALUE(MODEL_BASIS_LEARNT, "learnt"),
+    VALUE(MODEL_BASIS_PROFILE, "profile"),
+    VALUE(MODEL_BASIS_EXTRAPOLATED, "extrapolated"),
+};
+ENUM_BINDING(model_basis);

@@ -77,6 +77,10 @@ static const struct field_binding proposal_fields[] = {
     {U32(proposal, vms_wanted)},
     {ENUM(proposal, reason, reason)},
     {MESSAGES(proposal, points, curve_point)},
+    {ENUM(proposal, basis, model_basis)},
+    {BOOL(proposal, learnt)},
+    {BOOL(proposal, outdated)},
+    {DOUBLE(proposal, deviation)},
 };
 MESSAGE_BINDING(proposal);
 

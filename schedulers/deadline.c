@@ -132,8 +132,9 @@ static void ask(const struct deadline_state *state, const struct service_view *v
 }
 
 static void propose(struct scheduler_state *memory, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     if (!isfinite(view->tasks_done) || view->measurement_age_ms > 3 * view->period_ms ||
         view->cap_pct == 0 || view->queue.tasks == 0 || view->deadline_ms <= view->started_ms) {
         model_hold(view, REASON_STALE, out);

@@ -4,8 +4,9 @@
 #include "schedulers/model.h"
 
 static void propose(struct scheduler_state *state, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     (void)state; /* remembers nothing */
     model_hold(view, REASON_PERSON, out);
 }

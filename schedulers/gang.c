@@ -22,8 +22,9 @@ struct gang_state {
 _Static_assert(sizeof(struct gang_state) <= SCHEDULER_STATE_BYTES, "state fits its buffer");
 
 static void propose(struct scheduler_state *state, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     struct gang_state gang;
     memcpy(&gang, state->bytes, sizeof gang);
     if (!isfinite(view->measured) || view->measured <= 0.0 || view->cap_pct == 0) {

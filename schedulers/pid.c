@@ -24,8 +24,9 @@ struct pid_state {
 _Static_assert(sizeof(struct pid_state) <= SCHEDULER_STATE_BYTES, "state fits its buffer");
 
 static void propose(struct scheduler_state *memory, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     if (view->cap_pct == 0 || !isfinite(view->measured)) {
         model_hold(view, REASON_STALE, out);
         return;

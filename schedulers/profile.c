@@ -229,29 +229,51 @@ static bool has_enough(const struct profile_resources *given,
             (measured->io_kib_s != 0 && measured->io_kib_s <= given->io_kib_s));
 }
 
+/* 1/x of all curves [first, end) at a cap, falling with the load. A curve that ends below the
+ * cap is at least as fast as one of more load; beyond[i]: that is all that is known of it. */
+static void curve_speeds(const struct profile_table *profile, const uint32_t range[2],
+                         double cap_pct, double speeds[PROFILE_CURVES_MAX],
+                         bool beyond[PROFILE_CURVES_MAX])
+{
+    const uint32_t count = range[1] - range[0];
+    for (uint32_t i = count; i-- > 0;) {
+        const struct profile_curve *curve = &profile->curves[range[0] + i];
+        const double last_cap = profile->caps_pct[curve->first + curve->count - 1];
+        beyond[i] = false;
+        speeds[i] = curve_speed(profile, curve, cap_pct, &beyond[i]);
+        if (cap_pct > last_cap && i + 1 < count && speeds[i + 1] > speeds[i]) {
+            speeds[i] = speeds[i + 1];
+            beyond[i] = beyond[i + 1];
+        }
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        speeds[i] = fmin(speeds[i], speeds[i - 1]); /* more load never speeds it up */
+    }
+}
+
 /* 1/x at a load among the curves [first, end) of one set of resources. */
 static double loads_speed(const struct profile_table *profile, const uint32_t range[2],
                           double load, double cap_pct, bool *outside)
 {
-    const struct profile_curve *curves = profile->curves;
-    const double highest = curves[range[1] - 1].load;
-    double speed = HUGE_VAL;
-    *outside = *outside || load < curves[range[0]].load || load > highest;
+    const struct profile_curve *curves = &profile->curves[range[0]];
+    const uint32_t count = range[1] - range[0];
+    const double highest = curves[count - 1].load;
+    double speeds[PROFILE_CURVES_MAX];
+    bool beyond[PROFILE_CURVES_MAX];
     cap_pct *= load > highest ? highest / load : 1.0;
-    for (uint32_t i = range[0]; i < range[1]; i++) {
-        /* More load never speeds it up. */
-        const double before = speed;
-        speed = fmin(speed, curve_speed(profile, &curves[i], cap_pct, outside));
-        if (load <= curves[i].load) {
-            if (i == range[0]) {
-                return speed;
-            }
-            const double part =
-                (load - curves[i - 1].load) / (curves[i].load - curves[i - 1].load);
-            return before + part * (speed - before);
-        }
+    curve_speeds(profile, range, cap_pct, speeds, beyond);
+    *outside = *outside || load < curves[0].load || load > highest;
+    uint32_t i = 0;
+    while (i + 1 < count && load > curves[i].load) {
+        i++;
     }
-    return speed;
+    *outside = *outside || beyond[i];
+    if (i == 0 || !(load < curves[i].load)) {
+        return speeds[i];
+    }
+    *outside = *outside || beyond[i - 1];
+    const double part = (load - curves[i - 1].load) / (curves[i].load - curves[i - 1].load);
+    return speeds[i - 1] + part * (speeds[i] - speeds[i - 1]);
 }
 
 /* The end of the curves that have the resources of curve i. */
@@ -329,4 +351,13 @@ double profile_factor(const struct profile *profile, const struct response_time 
         return (double)NAN;
     }
     return (double)measured_ms / wanted_ms;
+}
+
+double profile_most_pct(const struct profile_table *profile)
+{
+    double most_pct = 0.0;
+    for (uint32_t i = 0; i < profile->points_count; i++) {
+        most_pct = fmax(most_pct, profile->caps_pct[i]);
+    }
+    return most_pct;
 }

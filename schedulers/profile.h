@@ -75,6 +75,9 @@ struct profile_value profile_predict(const struct profile_table *profile, double
 double profile_need(const struct profile_table *profile, double load, double x,
                     const struct profile_resources *with, double most_pct);
 
+/* The highest cap that was measured. */
+double profile_most_pct(const struct profile_table *profile);
+
 /*
  * The factor by which x of the table is x against this target; NAN: the profile is of another
  * statistic (mean, p50, p95), so that it says nothing of the target.

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "common/service_level.h"
+
 #define SCALE_STEP     1.065 /* between two scales: from 0.78 to 1.29 */
 #define SCALE_PRIOR    0.12  /* deviation of log scale before anything is known */
 #define FORGETTING     0.98  /* of the time of a request */
@@ -15,6 +17,7 @@
 #define ALARM_H        10.0
 #define SHIFT_MOST     1.0
 #define HALVINGS       40
+#define BELIEF         0.1 /* variance of a profile's gain, beside that of one measurement */
 
 static double scale_of(int index)
 {
@@ -29,15 +32,44 @@ static double prior_of(int index)
     return 0.5 * away * away;
 }
 
+static double table_x(const struct profile_use *profile, double load, double r_pct,
+                      uint32_t vms)
+{
+    return profile->factor *
+           profile_predict(profile->table, load / vms, r_pct / vms, &profile->with).x;
+}
+
 double response_model_x(const struct response_model *model, double demand_pct, double r_pct)
 {
-    return model->alone * profile_response_factor(model->scale * demand_pct, r_pct, model->vms);
+    const double demand = model->scale * demand_pct;
+    return model->alone *
+           (model->profile == NULL
+                ? profile_response_factor(demand, r_pct, model->vms)
+                : table_x(model->profile, demand / model->cost_pct_s, r_pct, model->vms));
+}
+
+double response_model_least(const struct response_model *model, double demand_pct,
+                            double most_pct)
+{
+    if (model->profile == NULL) {
+        return model->scale * demand_pct;
+    }
+    return fmin(response_model_need(model, demand_pct, SERVICE_LEVEL_X_MAX, most_pct),
+                most_pct);
+}
+
+/* What the law says where the demand or the load is so many times what was measured. */
+static double law_x(const struct response_measurement *seen, double factor)
+{
+    return seen->profile == NULL
+               ? profile_response_factor(factor * seen->demand_pct, seen->r_pct, seen->vms)
+               : table_x(seen->profile, factor * seen->load, seen->r_pct, seen->vms);
 }
 
 double response_model_need(const struct response_model *model, double demand_pct, double x,
                            double most_pct)
 {
-    double low = model->scale * demand_pct;
+    double low = model->profile == NULL ? model->scale * demand_pct : 0.0;
     double high = most_pct;
     if (!(low < high) || response_model_x(model, demand_pct, high) > x) {
         return HUGE_VAL;
@@ -73,6 +105,17 @@ static void start(struct response_fit *fit, const double speeds[RESPONSE_SCALES]
     fit->count = 1;
 }
 
+void response_fit_begin(struct response_fit *fit)
+{
+    fit->noise = NOISE_FIRST;
+    for (int i = 0; i < RESPONSE_SCALES; i++) {
+        fit->scores[i] = prior_of(i);
+        profile_fit_start(&fit->fits[i], 0.0, 1.0, (double[]){0.0, BELIEF}, FORGETTING);
+    }
+    profile_alarm_start(&fit->alarm, ALARM_K, ALARM_H);
+    fit->count = RESPONSE_BELIEVED;
+}
+
 static int best_of(const struct response_fit *fit)
 {
     int best = 0;
@@ -85,9 +128,7 @@ static int best_of(const struct response_fit *fit)
 /* By how much log x is off where the demand is off by its deviation, at its reported scale. */
 static double shift_of(const struct response_measurement *seen)
 {
-    const double more = seen->demand_pct * (1.0 + seen->demand_error);
-    const double shift = log(profile_response_factor(more, seen->r_pct, seen->vms) /
-                             profile_response_factor(seen->demand_pct, seen->r_pct, seen->vms));
+    const double shift = log(law_x(seen, 1.0 + seen->demand_error) / law_x(seen, 1.0));
     return seen->demand_error > 0.0 ? fmin(isnan(shift) ? SHIFT_MOST : shift, SHIFT_MOST) : 0.0;
 }
 
@@ -96,8 +137,7 @@ bool response_fit_learn(struct response_fit *fit, const struct response_measurem
     const double x = seen->x;
     double speeds[RESPONSE_SCALES];
     for (int i = 0; i < RESPONSE_SCALES; i++) {
-        speeds[i] = 1.0 / profile_response_factor(scale_of(i) * seen->demand_pct, seen->r_pct,
-                                                  seen->vms);
+        speeds[i] = 1.0 / law_x(seen, scale_of(i));
     }
     if (fit->count == 0) {
         fit->noise = NOISE_FIRST;

@@ -18,15 +18,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/service_level.h"
 #include "schedulers/builtin.h"
 #include "schedulers/model.h"
-#include "schedulers/response_fit.h"
+#include "schedulers/response_held.h"
+#include "schedulers/response_watch.h"
 
 #define AIM            0.65
 #define GOOD           0.5  /* x up to this never asks for more */
 #define ALERT          0.85 /* of what is plainly good the model never says more than this */
-#define SAFE           0.92 /* x that is foreseen where there is room for the headroom */
 #define SATURATED      0.9  /* share of the cap in use where CPU use is only a lower bound */
 #define JUMP_MIN       1.25
 #define JUMP_MAX       2.0
@@ -52,24 +51,15 @@
 #define LOAD_NONE      0.01 /* requests/s */
 #define NOISE_FIRST    0.15
 #define DEMAND_LEAST   0.01 /* percent */
-#define POINTS         20   /* of the model, besides its two floors */
-#define LEARNT_LEAST   3    /* measurements from which the model is trusted in a backlog */
-
-/* What is proposed. */
-struct held {
-    struct response_model model;
-    double demand_pct;
-    double headroom; /* part of the demand */
-    double stretch;  /* of the CPU: what the model needs, times this */
-    double need_pct; /* for x = 1 */
-    double want_pct;
-};
+#define LEARNT_LEAST                                                                           \
+    RESPONSE_BELIEVED /* measurements from which it is trusted in a backlog                    \
+                       */
 
 struct response_state {
     bool started;
     bool held_known;
     uint32_t cap_pct; /* at the last call */
-    struct held held;
+    struct response_held held;
     double x_before;
     double costs[DEMAND_PERIODS]; /* CPU of a request, percent times seconds, newest periods */
     uint32_t costs_next;
@@ -79,6 +69,8 @@ struct response_state {
     int64_t changed_ms;
     int64_t over_ms; /* when x was last over its target */
     struct response_fit fit;
+    struct response_watch watch;
+    const struct profile_use *profile; /* that is used; for the call only */
 };
 _Static_assert(sizeof(struct response_state) <= SCHEDULER_STATE_BYTES, "state fits its buffer");
 
@@ -103,6 +95,30 @@ static double highest_want(struct response_state *state, double want_pct)
         highest = fmax(highest, (double)state->wants[i]);
     }
     return highest;
+}
+
+/* Takes up the profile for this call, where it is right. Another one than before: all that was
+ * learnt was by another law. */
+static void use_profile(struct response_state *state, const struct profile_use *profile)
+{
+    if (response_watch_begin(&state->watch, profile)) {
+        state->fit = (struct response_fit){0};
+        state->held_known = state->held_known && state->held.basis != MODEL_BASIS_PROFILE;
+        if (profile != NULL) {
+            response_fit_begin(&state->fit);
+        }
+    }
+    state->profile = state->watch.outdated ? NULL : profile;
+    state->held.model.profile =
+        state->held.basis == MODEL_BASIS_PROFILE ? state->profile : NULL;
+}
+
+/* Out of date: from now on it is learnt like a service without one. */
+static void drop_profile(struct response_state *state)
+{
+    state->fit = (struct response_fit){0};
+    state->held_known = state->held_known && state->held.basis != MODEL_BASIS_PROFILE;
+    state->profile = NULL;
 }
 
 /* Forgets needs higher than this: they were guesses made without knowledge. */
@@ -154,89 +170,9 @@ static struct response_model model_of(const struct response_state *state,
     if (error_of(view) > ERROR_LARGE) {
         model.scale = fmax(model.scale, 1.0);
     }
+    model.profile = state->profile;
+    model.cost_pct_s = fmax(demand(state, view), DEMAND_LEAST) / view->load;
     return model;
-}
-
-/* Whatever the limits are: so that a need just above them is still a number. */
-static double need_of(const struct response_model *model, double demand_pct, double x,
-                      const struct service_view *view)
-{
-    const double most = 4.0 * view->cap_max_pct;
-    return fmin(response_model_need(model, fmax(demand_pct, 0.0), x, most), most);
-}
-
-/* ---- what is proposed ---- */
-
-/* With the headroom, or without it where that cannot be reached. */
-static double safe_need(const struct held *held, const struct service_view *view)
-{
-    const double most = 4.0 * view->cap_max_pct;
-    const double need =
-        need_of(&held->model, held->demand_pct * (1.0 + held->headroom), SAFE, view);
-    return held->headroom > 0.0 && need < most ? held->stretch * need : 0.0;
-}
-
-/*
- * x at a cap. Up to the need it is that of the load as it is, so that this much is not given up
- * before somebody must go without; from the safe need on that of the load with its headroom.
- */
-static double foresee(const struct held *held, const double needs_pct[2], double cap_pct)
-{
-    const double r_pct = cap_pct / held->stretch;
-    const double x = response_model_x(&held->model, held->demand_pct, r_pct);
-    if (!(needs_pct[1] > needs_pct[0]) || !(cap_pct > needs_pct[0])) {
-        return x;
-    }
-    if (cap_pct >= needs_pct[1]) {
-        return response_model_x(&held->model, held->demand_pct * (1.0 + held->headroom), r_pct);
-    }
-    const double part = (cap_pct - needs_pct[0]) / (needs_pct[1] - needs_pct[0]);
-    return 1.0 / (1.0 + part * (1.0 / SAFE - 1.0));
-}
-
-/* Caps at which the model is told: spaced evenly in their ratio, and the two needs. */
-static uint32_t list_caps(const struct held *held, const struct service_view *view,
-                          const double needs_pct[2], uint32_t caps_pct[POINTS + 2])
-{
-    const double b_pct = held->stretch * held->model.scale * held->demand_pct;
-    const double first = fmax(b_pct * 1.005, 2.0);
-    const double factor = pow(fmax(view->cap_max_pct / first, 1.01), 1.0 / (POINTS - 1));
-    double spaced = first;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < POINTS + 2; i++) {
-        const double cap = i < POINTS ? spaced : needs_pct[i - POINTS];
-        spaced *= factor;
-        if (!(cap >= 2.0) || cap > UINT32_MAX / 2) {
-            continue;
-        }
-        uint32_t at = count++;
-        for (; at > 0 && caps_pct[at - 1] > (uint32_t)ceil(cap); at--) {
-            caps_pct[at] = caps_pct[at - 1];
-        }
-        caps_pct[at] = (uint32_t)ceil(cap);
-    }
-    return count;
-}
-
-static void emit(const struct held *held, const struct service_view *view, struct proposal *out)
-{
-    const double needs_pct[] = {held->need_pct, safe_need(held, view)};
-    uint32_t caps_pct[POINTS + 2];
-    const uint32_t count = list_caps(held, view, needs_pct, caps_pct);
-    out->model = MODEL_KIND_TABLE;
-    /* Up to its demand it does not keep up. */
-    const double b_pct = held->stretch * held->model.scale * held->demand_pct;
-    out->points[0] = (struct curve_point){.cap_pct = (uint32_t)fmax(floor(b_pct), 1.0),
-                                          .x = SERVICE_LEVEL_X_MAX};
-    out->points_count = 1;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct curve_point *last = &out->points[out->points_count - 1];
-        const double x = foresee(held, needs_pct, caps_pct[i]);
-        if (caps_pct[i] > last->cap_pct && x < last->x) {
-            out->points[out->points_count++] =
-                (struct curve_point){.cap_pct = caps_pct[i], .x = x};
-        }
-    }
 }
 
 /* ---- what is measured ---- */
@@ -262,27 +198,48 @@ static bool is_settling(struct response_state *state, const struct service_view 
     return view->now_ms - state->changed_ms <= view->objective.response_time.window_ms;
 }
 
-/* A quiet period: what it shows of B and of x is true. True: what was learnt was out of date.
- */
-static bool learn(struct response_state *state, const struct service_view *view)
+/* By how much more CPU than the model says x takes, as a factor. */
+static double deviation_of(const struct response_model *model, double demand_pct,
+                           const struct service_view *view)
+{
+    return view->cap_pct / response_need(model, demand_pct, view->measured, view);
+}
+
+/* A quiet period: what it shows of B and of x is true. True, with how far: the profile, or what
+ * was learnt, was out of date. */
+static bool learn(struct response_state *state, const struct service_view *view,
+                  double *deviation)
 {
     if (view->load > 0.0) {
         state->costs[state->costs_next] = view->cpu_used_pct / view->load;
         state->costs_next = (state->costs_next + 1) % DEMAND_PERIODS;
     }
     const double demand_pct = fmax(view->cpu_used_pct, DEMAND_LEAST);
-    const uint32_t vms = view->vms_running > 0 ? view->vms_running : 1;
-    const struct response_model model = response_fit_model(&state->fit, vms);
+    struct response_measurement seen = {.demand_pct = demand_pct,
+                                        .demand_error = error_of(view),
+                                        .r_pct = view->cap_pct,
+                                        .vms = view->vms_running > 0 ? view->vms_running : 1,
+                                        .x = view->measured,
+                                        .profile = state->profile,
+                                        .load = view->load};
+    if (seen.profile != NULL && response_watch_learn(&state->watch, &seen, noise_of(state))) {
+        drop_profile(state);
+        seen.profile = NULL;
+        *deviation = state->watch.deviation;
+        (void)response_fit_learn(&state->fit, &seen);
+        return true;
+    }
+    struct response_model model = response_fit_model(&state->fit, seen.vms);
+    model.profile = state->profile;
+    model.cost_pct_s = demand_pct / view->load;
     const double foreseen = response_model_x(&model, demand_pct, view->cap_pct);
     if (state->fit.count > 0 && isfinite(foreseen) && view->measured < FAR_LOWER * foreseen) {
         state->fit.count = 0; /* a plainly lower need is believed at once */
     }
-    const struct response_measurement seen = {.demand_pct = demand_pct,
-                                              .demand_error = error_of(view),
-                                              .r_pct = view->cap_pct,
-                                              .vms = vms,
-                                              .x = view->measured};
-    return response_fit_learn(&state->fit, &seen);
+    *deviation = deviation_of(&model, demand_pct, view);
+    /* What it corrects by itself is nobody's business; of a profile the watch tells. */
+    return response_fit_learn(&state->fit, &seen) && state->profile == NULL &&
+           response_watch_is_far(*deviation);
 }
 
 /* A backlog without a model that explains it: what is asked for is the best guess of what
@@ -300,7 +257,8 @@ static double guess(struct response_state *state, const struct service_view *vie
     const double sure = fmin(want, JUMP_MAX * view->cap_pct);
     const double need = b_pct + AIM * fmax(sure - b_pct, 0.1 * view->cap_pct);
     /* Processor sharing through the aim. */
-    struct held now = {.demand_pct = b_pct, .stretch = 1.0, .need_pct = need, .want_pct = want};
+    struct response_held now = {
+        .demand_pct = b_pct, .stretch = 1.0, .need_pct = need, .want_pct = want};
     now.model = (struct response_model){.scale = 1.0, .vms = 1 + view->cap_max_pct / 100};
     now.model.alone = (need - b_pct) / (100.0 * now.model.vms);
     state->held = now;
@@ -316,7 +274,7 @@ static double guess(struct response_state *state, const struct service_view *vie
  * and is lowered from time to time, for it may have been too high to be granted. */
 static void insist(struct response_state *state)
 {
-    struct held *held = &state->held;
+    struct response_held *held = &state->held;
     if (++state->denied > DENIED_PERIODS) {
         state->denied = 0;
         held->stretch /= JUMP_MIN;
@@ -339,39 +297,43 @@ static double wish(struct response_state *state, double want_pct)
 static void renew(struct response_state *state, const struct service_view *view)
 {
     const double b_pct = demand(state, view);
-    struct held now = {.model = model_of(state, view),
-                       .demand_pct = b_pct * (1.0 + margin(view) + STEP),
-                       .headroom = HEADROOM,
-                       .stretch = 1.0};
-    const double bare = need_of(&now.model, b_pct, 1.0, view);
+    struct response_held now = {.model = model_of(state, view),
+                                .demand_pct = b_pct * (1.0 + margin(view) + STEP),
+                                .basis = state->profile != NULL ? MODEL_BASIS_PROFILE
+                                                                : MODEL_BASIS_LEARNT,
+                                .headroom = HEADROOM,
+                                .stretch = 1.0};
+    const double bare = response_need(&now.model, b_pct, 1.0, view);
     if (view->measured * (1.0 + 2.0 * noise_of(state)) <= 1.0 && bare > view->cap_pct) {
         now.stretch = view->cap_pct / bare; /* the present cap is enough: seen */
     }
-    const double need = need_of(&now.model, now.demand_pct, 1.0, view);
+    const double need = response_need(&now.model, now.demand_pct, 1.0, view);
     const double most = SPARE_MOST * need;
-    const double easy = need_of(&now.model, now.demand_pct, AIM, view);
-    const double more = need_of(&now.model, fmax(b_pct * SPARE, now.demand_pct), 1.0, view);
+    const double easy = response_need(&now.model, now.demand_pct, AIM, view);
+    const double more =
+        response_need(&now.model, fmax(b_pct * SPARE, now.demand_pct), 1.0, view);
     now.need_pct = now.stretch * need;
     now.want_pct = wish(state, now.stretch * fmax(fmin(easy, most), fmin(more, most)));
-    const double used = need_of(&now.model, b_pct * (1.0 + margin(view)), 1.0, view);
+    const double used = response_need(&now.model, b_pct * (1.0 + margin(view)), 1.0, view);
     if (!state->held_known || now.stretch * used > state->held.need_pct ||
         now.need_pct < state->held.need_pct * (1.0 - BAND)) {
         state->held = now;
     }
-    state->held.want_pct = fmax(now.want_pct, safe_need(&state->held, view));
+    state->held.want_pct = fmax(now.want_pct, response_held_safe_pct(&state->held, view));
     state->held_known = true;
 }
 
 /* A plainly good x: the present cap is enough, so the model must say so too. */
 static void believe_good(struct response_state *state, const struct service_view *view)
 {
-    struct held *held = &state->held;
-    if (held->stretch *
-            need_of(&held->model, held->demand_pct * (1.0 + held->headroom), ALERT, view) >
+    struct response_held *held = &state->held;
+    if (held->stretch * response_need(&held->model, held->demand_pct * (1.0 + held->headroom),
+                                      ALERT, view) >
         view->cap_pct) {
         held->headroom = 0.0;
     }
-    const double need = held->stretch * need_of(&held->model, held->demand_pct, ALERT, view);
+    const double need =
+        held->stretch * response_need(&held->model, held->demand_pct, ALERT, view);
     if (need > view->cap_pct) {
         const double part = view->cap_pct / need;
         held->stretch *= part;
@@ -420,7 +382,10 @@ static void propose_measured(struct response_state *state, const struct service_
         wanted = guess(state, view, saturated);
     } else {
         if (!over && !draining && !settling) {
-            (void)learn(state, view);
+            out->learnt = true;
+            double deviation = 0.0;
+            out->outdated = learn(state, view, &deviation);
+            out->deviation = out->outdated ? deviation : 0.0;
         }
         if (state->fit.count > 0) {
             renew(state, view);
@@ -434,10 +399,9 @@ static void propose_measured(struct response_state *state, const struct service_
         wanted = fmin(wanted, view->cap_pct);
     }
     if (!state->held_known) {
-        model_hold(view, REASON_NONE, out);
         return;
     }
-    emit(&state->held, view, out);
+    response_held_emit(&state->held, view, out);
     choose_want(view, wanted, out);
 }
 
@@ -454,12 +418,20 @@ static void propose_idle(struct response_state *state, const struct service_view
     out->want_pct = want < view->cap_pct ? want : view->cap_pct;
 }
 
+static void keep(struct response_state *state, struct scheduler_state *memory)
+{
+    state->profile = NULL;
+    state->held.model.profile = NULL;
+    memcpy(memory->bytes, state, sizeof *state);
+}
+
 static void propose(struct scheduler_state *memory, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
     struct response_state state;
     memcpy(&state, memory->bytes, sizeof state);
     start(&state, view);
+    use_profile(&state, profile);
     struct service_view seen = *view;
     if (isnan(view->cpu_used_pct) && view->measured > 1.0) {
         seen.cpu_used_pct = view->cap_pct; /* users wait: the ratio rule needs only x */
@@ -473,17 +445,18 @@ static void propose(struct scheduler_state *memory, const struct service_view *v
         view->cap_pct == 0 || (!unanswered && view->measurement_age_ms > 3 * view->period_ms);
     if (!stale && !unanswered && isfinite(view->load) && view->load < LOAD_NONE) {
         propose_idle(&state, view, out);
-        memcpy(memory->bytes, &state, sizeof state);
+        keep(&state, memory);
         return;
     }
-    if (stale || !isfinite(seen.measured) || !isfinite(seen.cpu_used_pct) ||
+    const bool loadless = state.profile != NULL && !(view->load > 0.0);
+    if (stale || loadless || !isfinite(seen.measured) || !isfinite(seen.cpu_used_pct) ||
         seen.measured <= 0.0) {
         model_hold(view, REASON_STALE, out);
         return;
     }
     model_hold(view, REASON_NONE, out);
     propose_measured(&state, &seen, saturated, out);
-    memcpy(memory->bytes, &state, sizeof state);
+    keep(&state, memory);
 }
 
 const struct scheduler scheduler_response_time = {

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "common/message/scheduler_message.h"
+#include "schedulers/profile.h"
 
 #define SCHEDULER_STATE_BYTES 1024
 
@@ -23,12 +24,13 @@ struct scheduler {
     const char *name;
     const char *summary; /* one line for people */
     /*
-     * Called once per control period of the service. Fills the whole proposal. Missing or stale
+     * Called once per control period of the service. Fills the whole proposal. profile is of
+     * the service's application, borrowed for the call; NULL: it has none. Missing or stale
      * measurements (NAN, large age) must lead to "hold": want_pct = view->cap_pct,
      * REASON_STALE.
      */
     void (*propose)(struct scheduler_state *state, const struct service_view *view,
-                    struct proposal *out);
+                    const struct profile_use *profile, struct proposal *out);
 };
 
 /* By name; NULL when there is none. */

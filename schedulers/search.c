@@ -117,8 +117,9 @@ static bool is_time(const struct search_state *search, const struct service_view
 }
 
 static void propose(struct scheduler_state *state, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     if (!isfinite(view->measured) || view->cap_pct == 0) {
         model_hold(view, REASON_STALE, out);
         return;

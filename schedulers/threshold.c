@@ -51,8 +51,9 @@ static uint32_t stabilise(struct threshold_state *state, int64_t now_ms, uint32_
 }
 
 static void propose(struct scheduler_state *memory, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     const double use = view->kind == SERVICE_KIND_WEB
                            ? view->cpu_used_pct / (TARGET_USE * view->cap_pct)
                            : view->measured;

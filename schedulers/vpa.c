@@ -106,8 +106,9 @@ static bool must_change(const struct vpa_state *state, double want, int64_t now_
 }
 
 static void propose(struct scheduler_state *memory, const struct service_view *view,
-                    struct proposal *out)
+                    const struct profile_use *profile, struct proposal *out)
 {
+    (void)profile;
     model_hold(view, REASON_STALE, out);
     if (view->cap_pct == 0 || !isfinite(view->cpu_used_pct) || view->cpu_used_pct < 0.0) {
         return;

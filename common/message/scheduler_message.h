@@ -40,6 +40,14 @@ enum model_kind {
     MODEL_KIND_FIXED = 4,      /* wants exactly want_pct */
 };
 
+/* What a proposal's model rests on. */
+enum model_basis {
+    MODEL_BASIS_UNSPECIFIED = 0,  /* a guess, or no model */
+    MODEL_BASIS_LEARNT = 1,       /* what was measured while it ran */
+    MODEL_BASIS_PROFILE = 2,      /* its profile, corrected by what was measured */
+    MODEL_BASIS_EXTRAPOLATED = 3, /* its profile, beyond what was measured for it */
+};
+
 struct curve_point {
     uint32_t cap_pct;
     double x;
@@ -58,6 +66,10 @@ struct proposal {
     uint32_t reason;     /* enum reason: why it asks */
     uint32_t points_count;
     struct curve_point points[CURVE_POINTS_MAX];
+    enum model_basis basis;
+    bool learnt;      /* the measurement of this view was a quiet one: it holds for its cap */
+    bool outdated;    /* seen now, and told once: what it rested on does not hold any more */
+    double deviation; /* if so: CPU that it takes over what was said, as a factor */
 };
 
 enum scheduler_message_type {

@@ -222,6 +222,13 @@ void host_model_set_load(struct host_model *host, const char *service, double re
     host->stale = true;
 }
 
+void host_model_set_request_cpu(struct host_model *host, double request_cpu_ms, int64_t now_ms)
+{
+    advance(host, now_ms);
+    host->config.request_cpu_ms = request_cpu_ms;
+    host->stale = true;
+}
+
 void host_model_power_off(struct host_model *host, int64_t now_ms)
 {
     advance(host, now_ms);

@@ -50,6 +50,9 @@ int64_t host_model_deadline_ms(const struct host_model *host);
 void host_model_set_load(struct host_model *host, const char *service, double requests_per_s,
                          int64_t now_ms);
 
+/* From now on a web request takes another CPU time: its application changed. */
+void host_model_set_request_cpu(struct host_model *host, double request_cpu_ms, int64_t now_ms);
+
 /* The host loses power: every guest is gone, calls never complete. */
 void host_model_power_off(struct host_model *host, int64_t now_ms);
 

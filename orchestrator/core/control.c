@@ -82,14 +82,17 @@ void control_finish(struct cluster *cluster)
 /* ---- proposals ---- */
 
 static void propose(struct cluster *cluster, struct service_record *service,
-                    const struct service_view *view)
+                    const struct service_view *view, struct effects *out)
 {
+    struct profile_use use;
     const struct scheduler *scheduler = scheduler_find(service->spec.scheduler);
     if (scheduler == NULL) {
         scheduler = scheduler_default(service->spec.kind);
     }
     struct control_service *state = control_service_of(cluster, service);
-    scheduler->propose(&service->scheduler, view, &state->proposal);
+    scheduler->propose(&service->scheduler, view, control_profile(cluster, service, &use),
+                       &state->proposal);
+    control_tell_outdated(cluster, service, out);
     state->proposed = true;
     cluster->control->wanted = true;
     if (service->spec.kind == SERVICE_KIND_QUEUE) {
@@ -175,7 +178,7 @@ static int64_t visit(struct cluster *cluster, struct service_record *service,
     if (service->next_control_ms == 0) {
         service->next_control_ms = first_control_ms(cluster, service, period_ms);
     } else if (due) {
-        propose(cluster, service, &view);
+        propose(cluster, service, &view, out);
         /* Keeps its phase; periods that were missed are not made up for. */
         const int64_t late = cluster->now_ms - service->next_control_ms;
         service->next_control_ms += (late > 0 ? late / period_ms + 1 : 1) * period_ms;

@@ -7,6 +7,7 @@
  *   control_problem.c  the cluster as an allocation problem
  *   control_ledger.c   ... and a decision with its reasons
  *   control_outcome.c  what came out of it
+ *   control_profile.c  profiles for schedulers; when one is out of date
  *   control_loss.c     a lost node as a decision: its VMs start elsewhere, others make room
  *   control_room.c     what nodes can spare beside floors
  *   control_vcpus.c    more VCPUs or fewer
@@ -42,6 +43,10 @@ struct control_service {
     int64_t short_at_ms; /* newest answer that left it short; 0: none */
     int64_t spare_since_ms;
     int64_t vcpus_spare_since_ms[VM_GROUPS_MAX]; /* control_vcpus.c: likewise, by group */
+    /* control_profile.c: the newest alarm */
+    uint64_t outdated_revision; /* of the profile; 0: none, or of what was learnt */
+    double deviation;           /* CPU that it takes over what was said, as a factor */
+    bool outdated_untold;
 };
 
 /* One VM of the problem under way and what it looked like then. */
@@ -198,6 +203,22 @@ void control_remember_step(struct cluster *cluster, const struct decision *decis
                            enum control_wait wait, const char *vm, const char *node);
 void control_outcomes(struct cluster *cluster, struct effects *out);
 int64_t control_outcomes_deadline_ms(const struct cluster *cluster);
+
+/* ---- control_profile.c ---- */
+/* NULL: it names none. */
+const struct profile_record *control_profile_record(const struct cluster *cluster,
+                                                    const struct service_record *service);
+/* For its scheduler: fills *use and returns it; NULL: it has none that can be used. */
+const struct profile_use *control_profile(const struct cluster *cluster,
+                                          const struct service_record *service,
+                                          struct profile_use *use);
+/* CPU that the service takes over what its profile says, as a factor, when that was found to be
+ * out of date; NAN: it is right as far as is known. */
+double control_profile_outdated(const struct cluster *cluster,
+                                const struct service_record *service);
+/* The event about what the newest proposal says of that. */
+void control_tell_outdated(struct cluster *cluster, struct service_record *service,
+                           struct effects *out);
 
 /* ---- measure.c ---- */
 /* Start and end of a queue's time on our clock; false: no deadline. */

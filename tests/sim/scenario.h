@@ -46,6 +46,8 @@ struct scenario {
     uint32_t boot_ms;
     uint32_t call_ms;
     double request_cpu_ms;
+    double request_cpu_step; /* factor of that, from this instant on; 0: none */
+    int64_t request_cpu_step_at_ms;
     double speed_sigma;
     uint32_t speed_every_ms;
     uint32_t period_ms;

@@ -222,6 +222,19 @@ static void set_load(struct world *world, const struct load_step *load)
     }
 }
 
+static void step_request_cpu(struct world *world)
+{
+    const struct scenario *scenario = world->scenario;
+    const double ms = scenario->request_cpu_ms * scenario->request_cpu_step;
+    world_trace(world, "truth", "a request takes %.1f ms of CPU", ms);
+    for (uint32_t i = 0; i < scenario->nodes; i++) {
+        if (world->agents[i].powered) {
+            host_model_set_request_cpu(world->agents[i].host, ms,
+                                       world->now_ms + world->agents[i].clock_ms);
+        }
+    }
+}
+
 static void again(struct world *world, enum item_type type, uint32_t after_ms)
 {
     world_add(world, (struct world_item){.at_ms = world->now_ms + after_ms, .type = type});
@@ -289,6 +302,7 @@ static void happen(struct world *world, const struct world_item *item)
         again(world, ITEM_SAMPLE, SAMPLE_MS);
         break;
     case ITEM_USERS: set_users(world); break;
+    case ITEM_REQUEST_CPU: step_request_cpu(world); break;
     }
 }
 
@@ -367,6 +381,10 @@ static void schedule(struct world *world)
     if (scenario->users_count > 0) {
         world_add(world,
                   (struct world_item){.at_ms = scenario->apply_at_ms + 1, .type = ITEM_USERS});
+    }
+    if (scenario->request_cpu_step > 0.0) {
+        world_add(world, (struct world_item){.at_ms = scenario->request_cpu_step_at_ms,
+                                             .type = ITEM_REQUEST_CPU});
     }
     world_add(world, (struct world_item){.at_ms = scenario->apply_at_ms + SAMPLE_MS,
                                          .type = ITEM_SAMPLE});

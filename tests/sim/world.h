@@ -32,10 +32,11 @@ enum item_type {
     ITEM_APPLY = 4, /* index of an object */
     ITEM_LOAD = 5,
     ITEM_FAULT = 6,
-    ITEM_REFUSED = 7, /* a call that the host did not take */
-    ITEM_PROBE = 8,   /* look at all hosts: the end of a job is near */
-    ITEM_SAMPLE = 9,  /* look at all hosts, from time to time */
-    ITEM_USERS = 10,  /* the patterns of users go on */
+    ITEM_REFUSED = 7,      /* a call that the host did not take */
+    ITEM_PROBE = 8,        /* look at all hosts: the end of a job is near */
+    ITEM_SAMPLE = 9,       /* look at all hosts, from time to time */
+    ITEM_USERS = 10,       /* the patterns of users go on */
+    ITEM_REQUEST_CPU = 11, /* requests take another CPU time */
 };
 
 struct item_solved {

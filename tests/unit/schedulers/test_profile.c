@@ -134,6 +134,25 @@ Test(profile, flags_what_was_not_measured_and_is_careful_there)
     cr_expect(value.extrapolated, "less was never measured");
 }
 
+Test(profile, caps_of_far_lower_loads_do_not_make_it_extrapolate)
+{
+    const struct profile_point points[] = {
+        POINT(10, 20, ONE_VCPU, 1.0), POINT(10, 40, ONE_VCPU, 0.5),
+        POINT(20, 40, ONE_VCPU, 1.0), POINT(20, 80, ONE_VCPU, 0.5),
+        POINT(40, 80, ONE_VCPU, 1.0), POINT(40, 160, ONE_VCPU, 0.5)};
+    struct profile_table profile;
+    struct err err = {0};
+    cr_assert_eq(profile_init(&profile, points, 6, &err), 0);
+    cr_expect(!profile_predict(&profile, 40, 120, &one_vcpu).extrapolated);
+    cr_expect(!profile_predict(&profile, 30, 80, &one_vcpu).extrapolated);
+    const struct profile_value between = profile_predict(&profile, 30, 120, &one_vcpu);
+    cr_expect(between.extrapolated && fabs(between.x - 1 / 1.75) < 1e-12,
+              "less load is at least as fast: %g", between.x);
+    cr_expect_float_eq(profile_predict(&profile, 40, 160, &one_vcpu).x, 0.5, 1e-12,
+                       "what was measured stands");
+    cr_expect(profile_predict(&profile, 20, 100, &one_vcpu).extrapolated);
+}
+
 Test(profile, takes_the_better_of_the_measured_resources)
 {
     const struct profile_resources two = {.vcpus = 2, .memory_kib = 1 << 20};

@@ -19,7 +19,7 @@ Test(schedulers, every_one_holds_when_nothing_is_known)
         view.deadline_ms = 1000000;
         struct proposal out;
         memset(&out, 0xff, sizeof out);
-        scheduler_all()[i]->propose(&state, &view, &out);
+        scheduler_all()[i]->propose(&state, &view, NULL, &out);
         cr_expect_eq(out.want_pct, view.cap_pct, "%s", scheduler_all()[i]->name);
         cr_expect_eq(out.model, MODEL_KIND_FIXED, "%s", scheduler_all()[i]->name);
         cr_expect(model_is_valid(&out));
@@ -78,7 +78,7 @@ static void expect_step_answered(bool answers_only)
         struct proposal out;
         for (int i = 0; i < 20; i++) {
             web_step(&plant, &view);
-            scheduler->propose(&state, &view, &out);
+            scheduler->propose(&state, &view, NULL, &out);
             plant.cap = out.want_pct;
         }
         plant.b = 110; /* more than twice what the cap allows */
@@ -89,7 +89,7 @@ static void expect_step_answered(bool answers_only)
                 met_from = i;
             }
             cr_expect(met_from < 0 || view.measured <= 1, "seed %d period %d", (int)seed, i);
-            scheduler->propose(&state, &view, &out);
+            scheduler->propose(&state, &view, NULL, &out);
             plant.cap = out.want_pct;
         }
         cr_expect(met_from >= 0 && met_from <= 5, "seed %d: met from %d", (int)seed, met_from);
@@ -117,20 +117,20 @@ Test(response_time, spare_is_given_back_slowly)
     plant.b = 120;
     for (int i = 0; i < 30; i++) {
         web_step(&plant, &view);
-        scheduler->propose(&state, &view, &out);
+        scheduler->propose(&state, &view, NULL, &out);
         plant.cap = out.want_pct;
     }
     const uint32_t before = plant.cap;
     plant.b = 20;
     for (int i = 0; i < 20; i++) {
         web_step(&plant, &view);
-        scheduler->propose(&state, &view, &out);
+        scheduler->propose(&state, &view, NULL, &out);
         cr_expect_eq(out.want_pct, before, "period %d", i);
         plant.cap = out.want_pct;
     }
     for (int i = 0; i < 15; i++) {
         web_step(&plant, &view);
-        scheduler->propose(&state, &view, &out);
+        scheduler->propose(&state, &view, NULL, &out);
         plant.cap = out.want_pct;
     }
     cr_expect_lt(plant.cap, 60);
@@ -148,7 +148,7 @@ Test(response_time, steady_noise_moves_nothing)
     int changes = 0;
     for (int i = 0; i < 720; i++) { /* an hour */
         web_step(&plant, &view);
-        scheduler->propose(&state, &view, &out);
+        scheduler->propose(&state, &view, NULL, &out);
         changes += i > 20 && out.want_pct != plant.cap;
         plant.cap = out.want_pct;
     }
@@ -167,7 +167,7 @@ static struct proposal see(struct scheduler_state *state, struct service_view *v
     view->measured = x;
     view->cap_pct = cap_pct;
     view->cpu_used_pct = cpu_used_pct;
-    scheduler_find("response_time")->propose(state, view, &out);
+    scheduler_find("response_time")->propose(state, view, NULL, &out);
     return out;
 }
 
@@ -237,7 +237,7 @@ Test(response_time, guests_at_their_limit_that_answer_nothing_get_more)
     view.load = 0; /* HAProxy logs a request when it ends, and none does */
     view.measurement_age_ms = 60000;
     view.cap_pct = 20;
-    scheduler_find("response_time")->propose(&state, &view, &out);
+    scheduler_find("response_time")->propose(&state, &view, NULL, &out);
     cr_expect_eq(out.want_pct, 40);
 }
 
@@ -262,7 +262,7 @@ Test(response_time, no_load_returns_to_the_minimum)
     view.measurement_age_ms = 100;
     for (int i = 0; i < 25; i++) {
         view.now_ms += 5000;
-        scheduler->propose(&state, &view, &out);
+        scheduler->propose(&state, &view, NULL, &out);
         view.cap_pct = out.want_pct;
     }
     cr_expect_eq(view.cap_pct, view.cap_min_pct);
@@ -298,7 +298,7 @@ static double run_job(uint64_t seed, uint32_t period_ms, const char *name)
             view.measured = ((double)now + (total - done) / rate * 1000.0) / 2400000.0;
             done_at_decision = done;
             struct proposal out;
-            scheduler_find(name)->propose(&state, &view, &out);
+            scheduler_find(name)->propose(&state, &view, NULL, &out);
             cr_assert(model_is_valid(&out));
             view.cap_pct = out.want_pct;
         }
@@ -342,11 +342,11 @@ Test(deadline, a_deadline_that_no_cpu_holds_is_said_while_there_is_time)
     view.measurement_age_ms = 0;
     struct proposal out;
     /* 1000 s of CPU in 200 s need 5 CPUs, and 4 are the most it may have. */
-    scheduler_find("deadline")->propose(&state, &view, &out);
+    scheduler_find("deadline")->propose(&state, &view, NULL, &out);
     cr_expect_eq(out.want_pct, view.cap_max_pct);
     cr_expect_eq(out.reason, REASON_DEADLINE_HOPELESS);
     view.cap_max_pct = 600;
-    scheduler_find("deadline")->propose(&state, &view, &out);
+    scheduler_find("deadline")->propose(&state, &view, NULL, &out);
     cr_expect_eq(out.reason, REASON_DEADLINE_LATE);
     cr_expect(out.want_pct >= 500 && out.want_pct <= 510, "%u", out.want_pct);
 }
@@ -362,7 +362,7 @@ Test(deadline, a_late_job_gets_all_it_may_have)
     view.tasks_done = 900;
     view.measurement_age_ms = 0;
     struct proposal out;
-    scheduler_find("deadline")->propose(&state, &view, &out);
+    scheduler_find("deadline")->propose(&state, &view, NULL, &out);
     cr_expect_eq(out.want_pct, view.cap_max_pct);
     cr_expect_eq(out.reason, REASON_DEADLINE_HOPELESS);
 }
@@ -379,7 +379,7 @@ Test(deadline, table_says_what_more_or_less_cpu_would_do)
     view.measurement_age_ms = 0;
     view.cap_pct = 100;
     struct proposal out;
-    scheduler_find("deadline")->propose(&state, &view, &out);
+    scheduler_find("deadline")->propose(&state, &view, NULL, &out);
     cr_assert_eq(out.model, MODEL_KIND_TABLE);
     /* 200 CPU-seconds in 100 s: 2 CPUs end exactly at the deadline. */
     cr_expect(fabs(model_predict(&out, 200) - 1.0) < 0.01);
@@ -399,7 +399,7 @@ Test(gang, cap_follows_the_speed_that_was_agreed)
         /* four ranks of one VCPU at 60 % of full speed: 240 % in all for x = 1 */
         view.measured = 240.0 / view.cap_pct;
         view.measurement_age_ms = 10;
-        scheduler_find("gang")->propose(&state, &view, &out);
+        scheduler_find("gang")->propose(&state, &view, NULL, &out);
         view.cap_pct = out.want_pct;
     }
     cr_expect(view.cap_pct >= 264 && view.cap_pct <= 270, "%u", view.cap_pct);
@@ -416,7 +416,7 @@ Test(search, finds_the_share_by_doubling_and_halving_within_twelve_probes)
     for (int i = 0; i < 12; i++) {
         view.measured = 325.0 / view.cap_pct;
         view.measurement_age_ms = 0;
-        scheduler_find("search")->propose(&state, &view, &out);
+        scheduler_find("search")->propose(&state, &view, NULL, &out);
         cr_expect_eq(out.reason, REASON_SEARCH_PROBE);
         view.cap_pct = out.want_pct;
     }
@@ -425,19 +425,19 @@ Test(search, finds_the_share_by_doubling_and_halving_within_twelve_probes)
     for (int i = 0; i < 5; i++) {
         view.now_ms += 300000;
         view.measured = 325.0 / view.cap_pct;
-        scheduler_find("search")->propose(&state, &view, &out);
+        scheduler_find("search")->propose(&state, &view, NULL, &out);
         cr_expect_eq(out.want_pct, view.cap_pct);
     }
     /* what happens between two launches is not seen */
     view.now_ms += 299000;
     view.measured = 160.0 / view.cap_pct;
-    scheduler_find("search")->propose(&state, &view, &out);
+    scheduler_find("search")->propose(&state, &view, NULL, &out);
     cr_expect_eq(out.want_pct, view.cap_pct);
     view.now_ms += 1000;
     /* the load halves: goes down, and not below the target */
     for (int i = 0; i < 16; i++) {
         view.measured = 160.0 / view.cap_pct;
-        scheduler_find("search")->propose(&state, &view, &out);
+        scheduler_find("search")->propose(&state, &view, NULL, &out);
         view.cap_pct = out.want_pct;
     }
     cr_expect(view.cap_pct >= 160 && view.cap_pct <= 164, "%u", view.cap_pct);
