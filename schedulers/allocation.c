@@ -69,6 +69,9 @@ static int check_service(const struct allocation_problem *problem, uint32_t inde
     if (!is_positive(curve->a) || !is_positive(curve->b) || !is_positive(curve->w)) {
         return err_set(err, -EINVAL, "service %s: curve needs a, b and w above 0", it->name);
     }
+    if (it->past < ALLOCATION_PAST_UNKNOWN || it->past > ALLOCATION_PAST_SACRIFICED) {
+        return err_set(err, -EINVAL, "service %s: unknown past", it->name);
+    }
     if (it->model == NULL || !model_is_valid(it->model)) {
         return err_set(err, -EINVAL, "service %s: its proposal is not valid", it->name);
     }
@@ -118,6 +121,9 @@ static int check(const struct allocation_problem *problem, struct err *err)
     if (!is_not_negative(problem->guard) || problem->guard >= 0.5 ||
         !is_not_negative(problem->switching_cost) || !is_not_negative(problem->dead_band)) {
         return err_set(err, -EINVAL, "guard, switching cost or dead band is out of range");
+    }
+    if (!is_not_negative(problem->sticky_weight) || !is_not_negative(problem->return_margin)) {
+        return err_set(err, -EINVAL, "sticky weight or return margin is out of range");
     }
     for (uint32_t j = 0; j < problem->nodes_count; j++) {
         const struct allocation_node *node = &problem->nodes[j];

@@ -28,6 +28,13 @@ enum allocation_objective {
     ALLOCATION_PRODUCT = 2,
 };
 
+/* How a service fared in the last answer; for a triage that does not turn around at once. */
+enum allocation_past {
+    ALLOCATION_PAST_UNKNOWN = 0,
+    ALLOCATION_PAST_KEPT = 1,
+    ALLOCATION_PAST_SACRIFICED = 2,
+};
+
 struct allocation_node {
     char name[NAME_SIZE];
     uint32_t cpu_pct;
@@ -61,6 +68,7 @@ struct allocation_service {
     enum coupling coupling;
     uint32_t first_vm; /* its VMs are vms[first_vm .. first_vm + vms_count) */
     uint32_t vms_count;
+    enum allocation_past past;
 };
 
 struct allocation_problem {
@@ -68,6 +76,10 @@ struct allocation_problem {
     double guard; /* added to the 50 % of a floor; given up where not all floors fit with it */
     double switching_cost; /* nats per percent moved */
     double dead_band;      /* nats: keep the old caps for less gain than this */
+    double sticky_weight;  /* of who was kept, in the triage, beside his weight: he goes only
+                              where that gains more than this for each who goes; 0: off */
+    double return_margin;  /* share of its need: who was sacrificed is kept only with so much
+                              more than that, as far as it can have it; 0: off */
     const struct allocation_node *nodes;
     uint32_t nodes_count;
     const struct allocation_service *services;
@@ -89,7 +101,8 @@ struct allocation_answer {
     double log_sigma;   /* sum w log S, nats */
     double upper_bound; /* of log_sigma */
     double kept_weight;
-    double kept_weight_bound; /* of kept_weight, over every choice */
+    double kept_weight_bound; /* of kept_weight with all that sticky_weight adds to it, over
+                                 every choice; so also of kept_weight alone */
     bool floors_feasible;
     struct allocation_service_answer *services;
     uint32_t *caps_pct;

@@ -70,7 +70,7 @@ static const struct problem_field curve_fields[CURVE_FIELDS] = {
         {.key = "w", .kind = PROBLEM_NUMBER, .above = true, .most = 0.5, .missing = 0.5},
 };
 
-enum { IS_NAME, IS_WEIGHT, IS_CURVE, IS_MODEL, IS_COUPLING, IS_VMS, IS_FIELDS };
+enum { IS_NAME, IS_WEIGHT, IS_CURVE, IS_MODEL, IS_COUPLING, IS_PAST, IS_VMS, IS_FIELDS };
 static const struct problem_field service_fields[IS_FIELDS] = {
     [IS_NAME] = {.key = "name", .kind = PROBLEM_TEXT, .required = true},
     [IS_WEIGHT] =
@@ -78,6 +78,7 @@ static const struct problem_field service_fields[IS_FIELDS] = {
     [IS_CURVE] = {.key = "curve", .kind = PROBLEM_MAPPING},
     [IS_MODEL] = {.key = "model", .kind = PROBLEM_MAPPING, .required = true},
     [IS_COUPLING] = {.key = "coupling", .kind = PROBLEM_TEXT},
+    [IS_PAST] = {.key = "past", .kind = PROBLEM_TEXT},
     [IS_VMS] = {.key = "vms", .kind = PROBLEM_LIST, .required = true},
 };
 
@@ -107,6 +108,23 @@ static void read_coupling(struct problem_reader *reader, const struct problem_va
     } else if (service->coupling == COUPLING_SINGLE && service->vms_count > 1) {
         problem_mistake(reader->mistakes, &own, "single is one VM, and here are %u",
                         service->vms_count);
+    }
+}
+
+static void read_past(struct problem_reader *reader, const struct problem_value *value,
+                      struct allocation_service *service, const struct problem_place *place)
+{
+    const struct problem_place own = {.above = place, .key = "past"};
+    if (!value->given) {
+        return;
+    }
+    if (strcmp(value->text, "kept") == 0) {
+        service->past = ALLOCATION_PAST_KEPT;
+    } else if (strcmp(value->text, "sacrificed") == 0) {
+        service->past = ALLOCATION_PAST_SACRIFICED;
+    } else {
+        problem_mistake(reader->mistakes, &own, "expected kept or sacrificed, got \"%s\"",
+                        value->text);
     }
 }
 
@@ -160,6 +178,7 @@ static int read_service(struct problem_reader *reader, json_t *json, uint32_t in
                        ? problem_vms_read(reader, values[IS_VMS].json, service, place)
                        : 0;
     const bool vms_right = reader->mistakes->count == before;
+    read_past(reader, &values[IS_PAST], service, place);
     if (!values[IS_COUPLING].wrong) {
         read_coupling(reader, values, service, place);
     }
@@ -171,7 +190,18 @@ static int read_service(struct problem_reader *reader, json_t *json, uint32_t in
 
 /* ---- the whole ---- */
 
-enum { VERSION, OBJECTIVE, NODES, SERVICES, GUARD, SWITCHING_COST, DEAD_BAND, ROOT_FIELDS };
+enum {
+    VERSION,
+    OBJECTIVE,
+    NODES,
+    SERVICES,
+    GUARD,
+    SWITCHING_COST,
+    DEAD_BAND,
+    STICKY_WEIGHT,
+    RETURN_MARGIN,
+    ROOT_FIELDS
+};
 static const struct problem_field root_fields[ROOT_FIELDS] = {
     [VERSION] = {.key = "version",
                  .kind = PROBLEM_WHOLE,
@@ -184,6 +214,8 @@ static const struct problem_field root_fields[ROOT_FIELDS] = {
     [GUARD] = {.key = "guard", .kind = PROBLEM_NUMBER, .most = 0.499},
     [SWITCHING_COST] = {.key = "switching_cost", .kind = PROBLEM_NUMBER, .most = 1e6},
     [DEAD_BAND] = {.key = "dead_band", .kind = PROBLEM_NUMBER, .most = 1e6},
+    [STICKY_WEIGHT] = {.key = "sticky_weight", .kind = PROBLEM_NUMBER, .most = 1e9},
+    [RETURN_MARGIN] = {.key = "return_margin", .kind = PROBLEM_NUMBER, .most = 10.0},
 };
 
 /* The number of elements; 0 when it is none that can be read, told. */
@@ -210,6 +242,8 @@ static void read_settings(struct problem_reader *reader, const struct problem_va
     out->guard = values[GUARD].number;
     out->switching_cost = values[SWITCHING_COST].number;
     out->dead_band = values[DEAD_BAND].number;
+    out->sticky_weight = values[STICKY_WEIGHT].number;
+    out->return_margin = values[RETURN_MARGIN].number;
     if (strcmp(word, "product") == 0) {
         out->objective = ALLOCATION_PRODUCT;
     } else if (strcmp(word, "floors") != 0) {

@@ -325,6 +325,8 @@ static int begin(struct problem_search *search, const struct allocation_problem 
     search->grown.objective = ALLOCATION_FLOORS;
     search->grown.switching_cost = 0.0; /* what would be, not how to get there */
     search->grown.dead_band = 0.0;
+    search->grown.sticky_weight = 0.0;
+    search->grown.return_margin = 0.0;
     search->grown.services = search->services;
     search->grown.vms = search->vms;
     memcpy(search->services, problem->services,

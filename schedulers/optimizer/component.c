@@ -11,15 +11,15 @@
 
 #define BOUND_CLOSED 1e-9 /* nats above what is reached: nothing to gain */
 
-double component_kept_weight(const struct optimizer *optimizer,
-                             const struct component *component)
+double component_kept_stake(const struct optimizer *optimizer,
+                            const struct component *component)
 {
-    double weight = 0.0;
+    double stake = 0.0;
     for (uint32_t i = 0; i < component->services_count; i++) {
         const struct optimizer_service *it = &optimizer->services[component->services[i]];
-        weight += it->kept ? it->value.weight : 0.0;
+        stake += it->kept ? it->stake : 0.0;
     }
-    return weight;
+    return stake;
 }
 
 void component_open_kept(struct optimizer *optimizer, const struct component *component)
@@ -52,15 +52,15 @@ static bool mark_kept(struct optimizer *optimizer, const struct component *compo
     return all;
 }
 
-static double reachable_weight(const struct optimizer *optimizer,
-                               const struct component *component)
+static double reachable_stake(const struct optimizer *optimizer,
+                              const struct component *component)
 {
-    double weight = 0.0;
+    double stake = 0.0;
     for (uint32_t i = 0; i < component->services_count; i++) {
         const struct optimizer_service *it = &optimizer->services[component->services[i]];
-        weight += it->reachable ? it->value.weight : 0.0;
+        stake += it->reachable ? it->stake : 0.0;
     }
-    return weight;
+    return stake;
 }
 
 static int solve_with_floors(struct optimizer *optimizer, const struct component *component,
@@ -69,7 +69,7 @@ static int solve_with_floors(struct optimizer *optimizer, const struct component
     struct score score = {0};
     const bool product = optimizer->problem->objective == ALLOCATION_PRODUCT;
     *result = (struct component_result){
-        .branch_bound = HUGE_VAL, .kept_weight_bound = reachable_weight(optimizer, component)};
+        .branch_bound = HUGE_VAL, .kept_weight_bound = reachable_stake(optimizer, component)};
     result->exact = exact_solve(optimizer, component, &score);
     int rc = 0;
     if (!result->exact) {
@@ -78,7 +78,7 @@ static int solve_with_floors(struct optimizer *optimizer, const struct component
     }
     *all = mark_kept(optimizer, component);
     if (!product && (result->exact || !component->coupled)) {
-        result->kept_weight_bound = component_kept_weight(optimizer, component);
+        result->kept_weight_bound = component_kept_stake(optimizer, component);
     }
     return rc;
 }

@@ -45,7 +45,7 @@ static int choose_kept(struct optimizer *optimizer, const struct component *comp
         it->kept = it->reachable;
     }
     if (flow_place_floors(flow)) {
-        result->kept_weight_bound = component_kept_weight(optimizer, component);
+        result->kept_weight_bound = component_kept_stake(optimizer, component);
     } else {
         const int rc = triage_choose(optimizer, component, flow, result);
         if (rc < 0) {
@@ -180,7 +180,7 @@ static int solve(struct optimizer *optimizer, const struct component *component,
     component_open_kept(optimizer, component);
     const bool product = optimizer->problem->objective == ALLOCATION_PRODUCT;
     const bool all =
-        product || result->kept_weight_bound <= component_kept_weight(optimizer, component);
+        product || result->kept_weight_bound <= component_kept_stake(optimizer, component);
     rc = serve(optimizer, component, &flow, all ? SWEEPS_MOST : SWEEPS_FULL, arena);
     if (rc == 0 && product && optimizer->problem->switching_cost > 0.0) {
         rc = try_previous(optimizer, component, arena);

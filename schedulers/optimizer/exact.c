@@ -75,7 +75,7 @@ static struct score score_of(const struct optimizer *optimizer, uint32_t service
         return (struct score){.value = net};
     }
     if (it->reachable && r >= it->need_r - VALUE_TOLERANCE) {
-        return (struct score){.kept = it->value.weight, .value = net};
+        return (struct score){.kept = it->stake, .value = net};
     }
     return (struct score){.value_sacrificed = net};
 }

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "common/service_level.h"
-#include "schedulers/model.h"
-
 #define GUARD_SHARE 0.1 /* of the guard: what the old caps must still keep of it */
 
 struct step {
@@ -67,10 +64,8 @@ static bool can_go_back(const struct optimizer *optimizer, const struct optimize
 static double least_r(const struct optimizer *optimizer, uint32_t service)
 {
     const struct optimizer_service *it = &optimizer->services[service];
-    const struct allocation_service *given = &optimizer->problem->services[service];
-    const double level = SERVICE_LEVEL_FLOOR + GUARD_SHARE * optimizer->guard;
-    const double need = model_need(given->model, service_level_inverse(&given->curve, level));
-    return it->kept ? fmin(isnan(need) ? HUGE_VAL : need, it->ceiling_r) : 0.0;
+    const double need = optimizer_need(optimizer, service, GUARD_SHARE * optimizer->guard);
+    return it->kept ? fmin(need, it->ceiling_r) : 0.0;
 }
 
 static void list_step(struct optimizer *optimizer, uint32_t service, struct step *steps,

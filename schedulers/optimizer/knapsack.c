@@ -108,7 +108,7 @@ int knapsack_build(const struct optimizer *optimizer, struct knapsack *knapsack,
         const struct optimizer_service *it = &optimizer->services[services[i]];
         const struct item item = {.service = services[i],
                                   .cost = it->floor_n - it->value.lo,
-                                  .weight = it->value.weight + ONE_MORE};
+                                  .weight = it->stake + ONE_MORE};
         if (!it->reachable || item.cost > capacity) {
             continue;
         }

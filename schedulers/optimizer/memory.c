@@ -73,6 +73,7 @@ static void print_problem(struct allocation_memory *memory,
     for (uint32_t i = 0; i < problem->services_count; i++) {
         const struct allocation_service *it = &problem->services[i];
         uint64_t hash = memory_mix_double(memory_mix(i, (uint64_t)it->coupling), it->weight);
+        hash = memory_mix(hash, (uint64_t)it->past);
         for (const char *at = it->name; *at != '\0'; at++) {
             hash = 31u * hash + (unsigned char)*at;
         }
@@ -218,6 +219,8 @@ int memory_open(struct allocation_memory *memory, const struct allocation_proble
     uint64_t options = memory_mix_double((uint64_t)problem->objective, problem->guard);
     options = memory_mix_double(memory_mix_double(options, problem->switching_cost),
                                 problem->dead_band);
+    options = memory_mix_double(memory_mix_double(options, problem->sticky_weight),
+                                problem->return_margin);
     if (!memory->filled || memory->options != options ||
         memory->nodes_count != problem->nodes_count ||
         memory->services_count != problem->services_count ||

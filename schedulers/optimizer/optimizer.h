@@ -38,8 +38,9 @@ struct optimizer_service {
     enum coupling coupling;     /* single for everything that has one VM */
     uint32_t first_vm;
     uint32_t vms_count;
-    uint32_t rank;    /* by name: the lower keeps more */
-    double need_r;    /* the least r of its floor; INFINITY: there is none */
+    uint32_t rank; /* by name: the lower keeps more */
+    double stake;  /* what keeping it counts in the triage: its weight, more if it was kept */
+    double need_r; /* the least r of its floor; INFINITY: there is none */
     double ceiling_r; /* more is not asked for */
     double most_r;    /* with all its caps at their maximum */
     bool reachable;   /* need_r <= most_r */
@@ -116,6 +117,9 @@ uint32_t optimizer_vm_most(const struct allocation_vm *vm);
 double optimizer_r(const struct optimizer *optimizer, uint32_t service);
 /* r that an open service may have in the present phase. */
 void optimizer_r_range(const struct optimizer_service *service, double range[2]);
+/* The r of a floor of 50 % plus guard, with the margin of who comes back; HUGE_VAL: none does.
+ */
+double optimizer_need(const struct optimizer *optimizer, uint32_t service, double guard);
 /* Floors for levels of 50 % plus guard, for the services of a component. */
 void optimizer_set_guard(struct optimizer *optimizer, const struct component *component,
                          double guard);
@@ -223,9 +227,9 @@ int component_solve(struct optimizer *optimizer, const struct component *compone
                     struct component_result *result);
 /* Domains of the phase that serves the kept, others at their least; product: all are free. */
 void component_open_kept(struct optimizer *optimizer, const struct component *component);
-/* Sum of the weights of the kept. */
-double component_kept_weight(const struct optimizer *optimizer,
-                             const struct component *component);
+/* Sum of the stakes of the kept. */
+double component_kept_stake(const struct optimizer *optimizer,
+                            const struct component *component);
 
 /* ---- flow.c: floors of sums over several nodes ---- */
 struct flow {

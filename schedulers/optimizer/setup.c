@@ -217,6 +217,10 @@ static int set_up(struct optimizer *optimizer, uint32_t index, struct piece *pie
     out->value.curve = given->curve;
     out->value.weight = given->weight;
     out->value.log_weight = log(given->weight);
+    out->stake = given->weight;
+    if (given->past == ALLOCATION_PAST_KEPT) {
+        out->stake += optimizer->problem->sticky_weight;
+    }
     out->value.log_w = log(given->curve.w);
     out->value.fixed = given->model->model == MODEL_KIND_FIXED;
     out->counts = !out->value.fixed;
@@ -342,20 +346,30 @@ void optimizer_r_range(const struct optimizer_service *service, double range[2])
 
 /* ---- floors ---- */
 
+double optimizer_need(const struct optimizer *optimizer, uint32_t service, double guard)
+{
+    const struct allocation_service *given = &optimizer->problem->services[service];
+    const struct optimizer_service *it = &optimizer->services[service];
+    const struct proposal *model = given->model;
+    double need = model->want_pct;
+    if (!it->value.fixed) {
+        const double x = service_level_inverse(&given->curve, SERVICE_LEVEL_FLOOR + guard);
+        need = model_need(model, x);
+        need = isnan(need) ? HUGE_VAL : need;
+    }
+    const double most = it->ceiling_r < it->most_r ? it->ceiling_r : it->most_r;
+    if (given->past == ALLOCATION_PAST_SACRIFICED && need < most) {
+        need *= 1.0 + optimizer->problem->return_margin;
+        need = need < most ? need : most; /* or it could never come back */
+    }
+    /* a job that ends just in time has no more than 50 % */
+    return model->want_pct > 0 && need > it->ceiling_r ? it->ceiling_r : need;
+}
+
 static void set_floor(struct optimizer *optimizer, uint32_t index, double guard)
 {
-    const struct allocation_service *given = &optimizer->problem->services[index];
     struct optimizer_service *out = &optimizer->services[index];
-    const struct proposal *model = given->model;
-    out->need_r = model->want_pct;
-    if (!out->value.fixed) {
-        const double x = service_level_inverse(&given->curve, SERVICE_LEVEL_FLOOR + guard);
-        out->need_r = model_need(model, x);
-        out->need_r = isnan(out->need_r) ? HUGE_VAL : out->need_r;
-    }
-    if (model->want_pct > 0 && out->need_r > out->ceiling_r) {
-        out->need_r = out->ceiling_r; /* a job that ends just in time has no more than 50 % */
-    }
+    out->need_r = optimizer_need(optimizer, index, guard);
     out->reachable = out->need_r <= out->most_r + VALUE_TOLERANCE;
     out->floor_n = out->value.hi;
     if (out->reachable && out->value.unit > 0.0) {

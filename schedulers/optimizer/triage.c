@@ -106,7 +106,7 @@ int triage_choose(struct optimizer *optimizer, const struct component *component
     struct arena arena = {0};
     int rc = build(&triage, &arena);
     if (rc == 0) {
-        const double fixed = component_kept_weight(optimizer, component);
+        const double fixed = component_kept_stake(optimizer, component);
         triage_find_prices(&triage);
         result->kept_weight_bound = triage.bound + fixed < result->kept_weight_bound
                                         ? triage.bound + fixed

@@ -172,8 +172,8 @@ static bool improve(struct triage *triage, uint32_t service)
     }
     double loss = 0.0;
     const bool placed = place(triage, service, &loss);
-    const double gain_in = placed ? it->value.weight - loss : -HUGE_VAL;
-    const double gain_before = was_in ? it->value.weight - freed : 0.0;
+    const double gain_in = placed ? it->stake - loss : -HUGE_VAL;
+    const double gain_before = was_in ? it->stake - freed : 0.0;
     const double gain_out = 0.0;
     if (gain_in > gain_before + GAIN_LEAST && gain_in >= gain_out) {
         return true;
@@ -212,10 +212,9 @@ static void start(struct triage *triage, struct order *order)
     for (uint32_t i = 0; i < triage->coupled_count; i++) {
         const uint32_t service = triage->coupled[i];
         const struct optimizer_service *it = &triage->optimizer->services[service];
-        order[i] =
-            (struct order){.density = it->value.weight / (triage_cost(triage, service) + 1e-9),
-                           .rank = it->rank,
-                           .service = service};
+        order[i] = (struct order){.density = it->stake / (triage_cost(triage, service) + 1e-9),
+                                  .rank = it->rank,
+                                  .service = service};
     }
     qsort(order, triage->coupled_count, sizeof *order, by_density);
     for (uint32_t i = 0; i < triage->coupled_count; i++) {
@@ -299,10 +298,9 @@ static bool try_chains(struct triage *triage, struct flow *flow, struct order *o
     for (uint32_t i = 0; i < component->services_count; i++) {
         const struct optimizer_service *it = &optimizer->services[component->services[i]];
         if (!it->kept && it->reachable && it->coupling != COUPLING_GANG) {
-            order[count++] =
-                (struct order){.density = it->value.weight / (triage_need(it) + 1e-9),
-                               .rank = it->rank,
-                               .service = component->services[i]};
+            order[count++] = (struct order){.density = it->stake / (triage_need(it) + 1e-9),
+                                            .rank = it->rank,
+                                            .service = component->services[i]};
         }
     }
     qsort(order, count, sizeof *order, by_density);

@@ -155,7 +155,7 @@ static double evaluate(struct triage *triage)
         const uint32_t service = triage->coupled[i];
         struct plan plan;
         make_plan(triage, service, &plan);
-        const double net = triage->optimizer->services[service].value.weight - plan.cost;
+        const double net = triage->optimizer->services[service].stake - plan.cost;
         for (uint32_t k = 0; net > 0.0 && k < plan.count; k++) {
             plan.parts[k].node->slope -= plan.parts[k].amount;
         }
@@ -207,7 +207,7 @@ static void start_prices(struct triage *triage)
             const double gang = it->coupling == COUPLING_GANG ? it->vms_count : 1.0;
             const double its =
                 it->reachable ? gang * triage->needs[triage->component->services[s]] : 0.0;
-            need += it->value.weight > middle * its ? its : 0.0;
+            need += it->stake > middle * its ? its : 0.0;
         }
         low = need > capacity ? middle : low;
         high = need > capacity ? high : middle;

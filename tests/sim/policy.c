@@ -197,6 +197,8 @@ static int solve_with_truth(const struct allocation_problem *problem,
         known.services = services;
         known.dead_band = 0.0;
         known.switching_cost = 0.0;
+        known.sticky_weight = 0.0;
+        known.return_margin = 0.0;
         rc = allocation_solve(&known, answer, err);
     }
     free(services);

@@ -40,10 +40,27 @@ Test(problem, fields_that_are_not_given_have_their_defaults)
     cr_expect_eq(given->nodes[0].memory_kib, 1024 * 1024);
     cr_expect(given->nodes[0].speed == 0.5);
     cr_expect(given->services[0].weight == 1.0 && given->services[0].curve.a == 10.0);
+    cr_expect(given->sticky_weight == 0.0 && given->return_margin == 0.0);
+    cr_expect_eq(given->services[0].past, ALLOCATION_PAST_UNKNOWN);
     cr_expect_eq(given->services[0].coupling, COUPLING_SINGLE);
     cr_expect(given->vms[0].min_cap_pct == 1 && given->vms[0].max_cap_pct == 400);
     cr_expect_eq(given->vms[0].previous_cap_pct, 0);
     problem_finish(&problem);
+}
+
+Test(problem, how_services_fared_before_is_read)
+{
+    cr_assert_eq(read_text("sticky_weight: 0.5\nreturn_margin: 0.05\n" SERVICES
+                           "- {name: s, past: kept, " MODEL ", vms: [{node: n1}]}\n"
+                           "- {name: t, past: sacrificed, " MODEL ", vms: [{node: n1}]}\n"),
+                 0, "%s", mistakes.items[0].text);
+    const struct allocation_problem *given = &problem.allocation;
+    cr_expect(given->sticky_weight == 0.5 && given->return_margin == 0.05);
+    cr_expect_eq(given->services[0].past, ALLOCATION_PAST_KEPT);
+    cr_expect_eq(given->services[1].past, ALLOCATION_PAST_SACRIFICED);
+    problem_finish(&problem);
+    expect_mistake(SERVICES "- {name: s, past: lost, " MODEL ", vms: [{node: n1}]}\n",
+                   "services[0].past", "expected kept or sacrificed");
 }
 
 Test(problem, levels_of_all_vms_follow_each_other)

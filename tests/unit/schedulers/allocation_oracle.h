@@ -28,6 +28,25 @@ static bool oracle_is_better(const struct oracle_score *a, const struct oracle_s
     return a->others > b->others + 1e-12;
 }
 
+/* What a service must have to be kept; of VMs on nodes of one speed. */
+static double oracle_need(uint32_t index)
+{
+    const struct allocation_service *it = &t.services[index];
+    const double need = model_need(it->model, service_level_inverse(&it->curve, 0.5));
+    double most = 0;
+    double least_max = HUGE_VAL;
+    for (uint32_t v = it->first_vm; v < it->first_vm + it->vms_count; v++) {
+        const double max = t.vms[v].max_cap_pct * t.nodes[t.vms[v].node].speed;
+        most += max;
+        least_max = max < least_max ? max : least_max;
+    }
+    most = it->coupling == COUPLING_GANG ? least_max * it->vms_count : most;
+    if (it->past != ALLOCATION_PAST_SACRIFICED || !(need < most)) {
+        return need;
+    }
+    return fmin(need * (1 + t.problem.return_margin), most);
+}
+
 static struct oracle_score oracle_of_service(uint32_t index, double r)
 {
     const struct allocation_service *it = &t.services[index];
@@ -36,9 +55,10 @@ static struct oracle_score oracle_of_service(uint32_t index, double r)
     if (t.problem.objective == ALLOCATION_PRODUCT) {
         return (struct oracle_score){.value = value};
     }
-    const double need = model_need(it->model, service_level_inverse(&it->curve, 0.5));
-    return r >= need - 1e-9 ? (struct oracle_score){.kept = it->weight, .value = value}
-                            : (struct oracle_score){.others = value};
+    const double stake =
+        it->weight + (it->past == ALLOCATION_PAST_KEPT ? t.problem.sticky_weight : 0);
+    return r >= oracle_need(index) - 1e-9 ? (struct oracle_score){.kept = stake, .value = value}
+                                          : (struct oracle_score){.others = value};
 }
 
 static struct oracle_score oracle_sum(const struct oracle_score *a,
