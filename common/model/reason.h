@@ -61,13 +61,13 @@
     X(REASON_NO_ADDRESS, "no-address")                                                         \
     X(REASON_NOT_EFFECTIVE, "not-effective")                                                   \
     X(REASON_GUEST_STOPPED, "guest-stopped")                                                   \
-    X(REASON_DRIFT, "drift") /* changed from outside, and set right */                         \
     X(REASON_NODE_MIXED, "node-mixed")                                                         \
     /* no CPU that the job may have ends it in time */                                         \
     X(REASON_DEADLINE_HOPELESS, "deadline-hopeless")                                           \
     X(REASON_NO_PROFILE, "no-profile")                                                         \
     /* what was measured or learnt of a service does not hold any more */                      \
-    X(REASON_PROFILE_OUTDATED, "profile-outdated")
+    X(REASON_PROFILE_OUTDATED, "profile-outdated")                                             \
+    X(REASON_DRIFT, "drift") /* changed from outside, and set right */
 
 enum reason {
 #define REASON_MEMBER(name, word) name,
