@@ -135,7 +135,8 @@ struct event_message {
     X(service_view) X(curve_point) X(proposal) X(scheduler_message)
 
 #define ENUM_BINDINGS(X)                                                                       \
-    X(service_kind) X(isolation) X(disk_kind) X(when_done) X(run_state) X(vm_phase)            \
+    X(service_kind) X(isolation) X(disk_kind) X(when_done) X(when_sacrificed)                  \
+    X(run_state) X(vm_phase)                                                                   \
     X(object_kind) X(image_format) X(guest_type) X(mode) X(reason) X(metric_kind)              \
     X(metric_subject) X(result_state) X(decision_outcome) X(event_kind) X(method)              \
     X(reply_code) X(node_state) X(model_kind) X(model_basis)

@@ -32,6 +32,14 @@ static const struct enum_value when_done_values[] = {
 };
 ENUM_BINDING(when_done);
 
+static const struct enum_value when_sacrificed_values[] = {
+    VALUE(WHEN_SACRIFICED_UNSPECIFIED, "unspecified"),
+    VALUE(WHEN_SACRIFICED_RUN, "run"),
+    VALUE(WHEN_SACRIFICED_PAUSE, "pause"),
+    VALUE(WHEN_SACRIFICED_SUSPEND, "suspend"),
+};
+ENUM_BINDING(when_sacrificed);
+
 static const struct enum_value run_state_values[] = {
     VALUE(RUN_STATE_UNSPECIFIED, "unspecified"), VALUE(RUN_STATE_RUNNING, "running"),
     VALUE(RUN_STATE_PAUSED, "paused"),           VALUE(RUN_STATE_SUSPENDED, "suspended"),

@@ -39,6 +39,8 @@ static const struct field_binding vm_fields[] = {
      .about = "stays on its node until then, after a move by hand"},
     {BOOL(vm, live), .about = "moving: it goes over as it is"},
     {U64(vm, reserved_generation), .about = "newest generation that any node was told"},
+    {BOOL(vm, paused_by_manager),
+     .about = "paused or suspended by the manager, which takes it back"},
 };
 MESSAGE_BINDING(vm);
 

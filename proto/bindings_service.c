@@ -112,6 +112,9 @@ static const struct field_binding vm_group_fields[] = {
     {BOOL(vm_group, spread), .about = "true: not two of the group on one node"},
     {U32(vm_group, vcpus_min), .min = 1, .max = VCPUS_MAX, .fallback = "vcpus",
      .about = "fewest VCPUs; below vcpus it lets the manager choose"},
+    {U64(vm_group, memory_min_kib), .unit = UNIT_KIB, .min = 1024, .max = KIB_MAX,
+     .fallback = "memory",
+     .about = "least memory, with which VMs start; below memory it lets the manager choose"},
 };
 MESSAGE_BINDING(vm_group);
 
@@ -144,6 +147,10 @@ static const struct field_binding service_fields[] = {
      .about = "what happens to the VMs of an empty queue"},
     {MESSAGES(service, vms, vm_group), .required = true,
      .about = "groups of VMs that are alike"},
+    {ENUM(service, when_sacrificed, when_sacrificed), .fallback = "run",
+     .about =
+         "when not all floors fit: run: it keeps its minimum; pause: its VMs may be paused "
+         "until it fits again; suspend: saved to files of their nodes until then"},
     {STRING(service, profile), .syntax = SYNTAX_NAME, .fallback = "none: it is learnt",
      .about = "profile of its application: what was measured of it before"},
 };

@@ -186,6 +186,9 @@ static void check_group(const struct service *service, const struct vm_group *gr
         group->vcpus_min != group->vcpus) {
         wrong_group(place, ".vcpus_min", "a cluster cannot change its size while it runs");
     }
+    if (group->memory_kib != 0 && group->memory_min_kib > group->memory_kib) {
+        wrong_group(place, ".memory_min", "is above memory");
+    }
     bool fixed =
         group->count.min == 0 || group->count.max == 0 || group->count.min == group->count.max;
     if (service->kind == SERVICE_KIND_CLUSTER && !fixed) {

@@ -130,9 +130,25 @@ static void limit_caps(struct trial *trial, const struct escalation_candidate *c
     }
 }
 
+/* Hardly any CPU stands for none: a VM of a problem has some. */
+static void pause_vms(struct trial *trial, const struct escalation_candidate *candidate)
+{
+    for (uint32_t k = 0; k < candidate->vms_count; k++) {
+        struct allocation_vm *vm = &trial->vms[candidate->vm + k];
+        vm->fixed = false;
+        vm->min_cap_pct = FEWEST_PCT;
+        vm->max_cap_pct = FEWEST_PCT;
+    }
+}
+
 static bool takes_away(enum escalation_kind kind)
 {
     return kind == ESCALATION_REMOVE_VM || kind == ESCALATION_FEWER_VCPUS;
+}
+
+static bool is_memory(const struct escalation_candidate *candidate)
+{
+    return candidate->memory_kib > 0 && candidate->x_now >= 0.0 && candidate->x_then >= 0.0;
 }
 
 static bool is_valid(const struct allocation_problem *problem,
@@ -154,6 +170,15 @@ static bool is_valid(const struct allocation_problem *problem,
     case ESCALATION_FEWER_VCPUS:
         return its_vm && candidate->vms_count > 0 && candidate->max_cap_pct >= FEWEST_PCT &&
                candidate->vms_count <= service->first_vm + service->vms_count - candidate->vm;
+    case ESCALATION_PAUSE:
+        return candidate->vm == service->first_vm &&
+               candidate->vms_count == service->vms_count && candidate->vms_count > 0 &&
+               candidate->helped < problem->services_count &&
+               candidate->helped != candidate->service;
+    case ESCALATION_FREE_MEMORY:
+        return its_vm && is_memory(candidate) && candidate->helped < problem->services_count &&
+               candidate->helped != candidate->service;
+    case ESCALATION_MORE_MEMORY: return its_vm && is_memory(candidate);
     }
     return false;
 }
@@ -172,6 +197,9 @@ static void carry_out(struct trial *trial, const struct escalation_candidate *ca
         limit_caps(trial, candidate);
         break;
     case ESCALATION_FEWER_VCPUS: limit_caps(trial, candidate); break;
+    case ESCALATION_PAUSE: pause_vms(trial, candidate); break;
+    case ESCALATION_MORE_MEMORY:
+    case ESCALATION_FREE_MEMORY: break; /* nothing of it is in the problem */
     }
 }
 
@@ -187,9 +215,15 @@ static double weight_at_floor(const struct trial *trial)
     return weight;
 }
 
-static bool is_worthwhile(const struct escalation_candidate *candidate,
+static bool is_worthwhile(const struct trial *trial,
+                          const struct escalation_candidate *candidate,
                           const struct escalation_judgement *judgement)
 {
+    if (candidate->kind == ESCALATION_PAUSE) {
+        return judgement->kept_gain > WEIGHT_STEP && judgement->level >= SERVICE_LEVEL_FLOOR &&
+               trial->services[candidate->service].weight <=
+                   trial->services[candidate->helped].weight;
+    }
     if (takes_away(candidate->kind)) {
         return judgement->kept_gain > -WEIGHT_STEP && judgement->gain > -candidate->cost;
     }
@@ -231,11 +265,32 @@ static int judge(struct trial *trial, const struct allocation_problem *part,
     if (rc == 0) {
         out->kept_gain = weight_at_floor(trial) - before->kept;
         out->gain = trial->answer.log_sigma - before->value;
-        out->level = trial->answer.services[candidate->service].level;
+        const bool is_pause = candidate->kind == ESCALATION_PAUSE;
+        const uint32_t shown = is_pause ? candidate->helped : candidate->service;
+        out->level = trial->answer.services[shown].level;
         out->floors_feasible = trial->answer.floors_feasible;
-        out->worthwhile = is_worthwhile(candidate, out);
+        out->worthwhile = is_worthwhile(trial, candidate, out);
     }
     return rc;
+}
+
+/* Nothing is solved for it: the caps stay as they are. */
+static void judge_memory(const struct allocation_problem *problem,
+                         const struct escalation_candidate *candidate,
+                         struct escalation_judgement *out)
+{
+    const bool frees = candidate->kind == ESCALATION_FREE_MEMORY;
+    const struct allocation_service *service =
+        &problem->services[frees ? candidate->helped : candidate->service];
+    const double level = service_level(&service->curve, candidate->x_now);
+    *out = (struct escalation_judgement){
+        .level = service_level(&service->curve, candidate->x_then),
+        .gain = service->weight * (service_level_log(&service->curve, candidate->x_then) -
+                                   service_level_log(&service->curve, candidate->x_now))};
+    if (level < SERVICE_LEVEL_FLOOR && out->level >= SERVICE_LEVEL_FLOOR) {
+        out->kept_gain = service->weight;
+    }
+    out->worthwhile = out->gain > candidate->cost;
 }
 
 int escalation_judge(const struct allocation_problem *problem,
@@ -260,6 +315,11 @@ int escalation_judge(const struct allocation_problem *problem,
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         struct escalation_candidate candidate = candidates[i];
+        if (candidate.kind == ESCALATION_MORE_MEMORY ||
+            candidate.kind == ESCALATION_FREE_MEMORY) {
+            judge_memory(problem, &candidate, &out[i]);
+            continue;
+        }
         if (escalation_part_take(&part, problem, &candidate)) {
             rc = solve_before(&trial, &part.problem, &before, err);
         }

@@ -126,8 +126,12 @@ bool escalation_part_take(struct escalation_part *part, const struct allocation_
     const struct allocation_service *service = &whole->services[candidate->service];
     const bool has_target =
         candidate->kind == ESCALATION_ADD_VM || candidate->kind == ESCALATION_MOVE_VM;
+    const bool is_pause = candidate->kind == ESCALATION_PAUSE;
     const uint32_t from = part->roots[whole->vms[service->first_vm].node];
-    const uint32_t to = has_target ? part->roots[candidate->node] : from;
+    uint32_t to = has_target ? part->roots[candidate->node] : from;
+    if (is_pause) { /* who is helped is asked about too, wherever it is */
+        to = part->roots[whole->vms[whole->services[candidate->helped].first_vm].node];
+    }
     const uint32_t low = from < to ? from : to;
     const uint32_t high = from < to ? to : from;
     const bool is_new = part->taken_for[0] != low || part->taken_for[1] != high;
@@ -144,5 +148,6 @@ bool escalation_part_take(struct escalation_part *part, const struct allocation_
         candidate->node = part->node_index[candidate->node];
     }
     candidate->service = index;
+    candidate->helped = is_pause ? part->service_index[candidate->helped] : 0;
     return is_new;
 }

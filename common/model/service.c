@@ -33,6 +33,9 @@ static void group_set_defaults(struct vm_group *group, uint32_t index)
     if (group->memory_kib == 0) {
         group->memory_kib = DEFAULT_MEMORY_KIB;
     }
+    if (group->memory_min_kib == 0) {
+        group->memory_min_kib = group->memory_kib;
+    }
     if (!group->has_disk) {
         group->has_disk = true;
         group->disk = (struct vm_disk){.kind = DISK_KIND_COPY};
@@ -53,6 +56,9 @@ void service_set_defaults(struct service *service)
     if (service->when_done == WHEN_DONE_UNSPECIFIED) {
         service->when_done = WHEN_DONE_STOP;
     }
+    if (service->when_sacrificed == WHEN_SACRIFICED_UNSPECIFIED) {
+        service->when_sacrificed = WHEN_SACRIFICED_RUN;
+    }
     if (service->objective.weight == 0) {
         service->objective.weight = 1;
     }
@@ -70,4 +76,11 @@ void service_set_defaults(struct service *service)
     for (uint32_t i = 0; i < service->vms_count; i++) {
         group_set_defaults(&service->vms[i], i);
     }
+}
+
+uint64_t service_least_memory_kib(const struct vm_group *group)
+{
+    const bool is_range =
+        group->memory_min_kib > 0 && group->memory_min_kib < group->memory_kib;
+    return is_range ? group->memory_min_kib : group->memory_kib;
 }

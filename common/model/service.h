@@ -40,6 +40,14 @@ enum when_done {
     WHEN_DONE_KEEP = 2,
 };
 
+/* What may become of a service that gets its minimum since not all floors fit. */
+enum when_sacrificed {
+    WHEN_SACRIFICED_UNSPECIFIED = 0,
+    WHEN_SACRIFICED_RUN = 1,     /* it keeps its minimum */
+    WHEN_SACRIFICED_PAUSE = 2,   /* its VMs may be paused: no CPU, their memory stays */
+    WHEN_SACRIFICED_SUSPEND = 3, /* its VMs may be saved to files of their nodes */
+};
+
 /* Exactly one of mean, p50, p95 is given. */
 struct response_time {
     uint32_t mean_ms;
@@ -99,8 +107,9 @@ struct vm_group {
     uint32_t vcpus;       /* default: enough for cpu.max */
     uint32_t vcpus_min;   /* the manager may take VCPUs offline down to this; default: vcpus */
     struct cap_range cpu; /* the manager moves the cap in this range */
-    uint64_t memory_kib;
-    uint32_t port; /* where the guest serves, for the entry point */
+    uint64_t memory_kib;  /* at most */
+    uint64_t memory_min_kib; /* the manager moves the memory in this range; default: memory */
+    uint32_t port;           /* where the guest serves, for the entry point */
     bool has_disk;
     struct vm_disk disk;
     char network[NAME_SIZE]; /* empty: the node's default bridge */
@@ -126,6 +135,7 @@ struct service {
     bool has_queue;
     struct queue queue;
     enum when_done when_done;
+    enum when_sacrificed when_sacrificed; /* default run */
     uint32_t vms_count;
     struct vm_group vms[VM_GROUPS_MAX];
     char profile[NAME_SIZE]; /* of its application, as measured; empty: none, it is learnt */
@@ -133,5 +143,8 @@ struct service {
 
 /* Fills what was not given: every default named above. */
 void service_set_defaults(struct service *service);
+
+/* What a VM of the group starts with and keeps: the lower end of its range of memory. */
+uint64_t service_least_memory_kib(const struct vm_group *group);
 
 #endif

@@ -68,6 +68,7 @@ struct vm {
     uint64_t reserved_generation; /* newest that was reserved for a receiver, also of a copy
                                      that never ran */
     bool cap_pinned;              /* a person set the cap: the manager leaves it */
+    bool paused_by_manager;       /* or suspended: the manager takes it back */
     int64_t pinned_until_wall_ms; /* to its node, after a move by hand; 0: not */
 };
 

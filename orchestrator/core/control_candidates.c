@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The slow loop. Caps are moved at once; when the best caps leave a service short for a while,
- * the steps that take longer are tried, one at a time: first more VCPUs, then a VM more (where
+ * the steps that take longer are tried, one at a time: first more VCPUs, then memory
+ * (control_memory.c), then a VM more (where
  * the service's file gives a range), then a move of one of its VMs, or of a lighter neighbour,
  * to the node that has most to spare. A service that could do with one VM less for five minutes
  * gives one back. The worker judges each step by the allocation that would follow
@@ -89,6 +90,7 @@ void control_note_answer(struct cluster *cluster, const struct allocation_answer
         state->spare_since_ms = since(has_vm_to_spare(control, &control->problem_services[i]),
                                       state->spare_since_ms, cluster->now_ms);
         control_note_vcpus(cluster, i);
+        control_note_memory(cluster, i);
     }
     control_note_room(cluster, answer);
 }
@@ -107,7 +109,7 @@ static struct placement_need need_of(const struct cluster *cluster,
     plan_close(cluster, &service->spec, group, vm);
     return (struct placement_need){
         .cpu_pct = vm != NULL ? cluster_min_cap_of(cluster, vm) : of->cpu.min_pct,
-        .memory_kib = vm != NULL ? vm->vm.memory_kib : of->memory_kib,
+        .memory_kib = vm != NULL ? vm->vm.memory_kib : service_least_memory_kib(of),
         .spread_group = of->spread ? group + 1 : 0,
         .closed = cluster->plan->closed + (size_t)group * cluster->plan->count,
     };
@@ -201,7 +203,7 @@ static void propose_add(struct cluster *cluster, uint32_t index)
         candidate->node = control_node_for(cluster, node->spec.node);
         candidate->min_cap_pct = of->cpu.min_pct > 0 ? of->cpu.min_pct : 1;
         candidate->max_cap_pct = whole > 0 && whole < of->cpu.max_pct ? whole : of->cpu.max_pct;
-        candidate->memory_kib = of->memory_kib;
+        candidate->memory_kib = service_least_memory_kib(of);
         candidate->cost = ADD_COST * control->problem_services[index].weight;
         control->candidate_group[control->candidates_count - 1] = group;
     }
@@ -395,7 +397,9 @@ void control_candidates(struct cluster *cluster)
         control_propose_more_vcpus(cluster, index);
         propose_add(cluster, index);
         propose_moves(cluster, index);
+        control_propose_pauses(cluster, index);
     }
+    control_propose_memory(cluster);
     propose_removals(cluster);
     if (control->candidates_count > 0) { /* judged or not: caps must not wait for this again */
         const int64_t periods_ms = ROUND_PERIODS * (int64_t)control_period_ms(cluster);

@@ -18,9 +18,10 @@
 static uint32_t choose(const struct control *control,
                        const struct escalation_judgement *judgements, uint32_t count)
 {
-    static const enum escalation_kind order[] = {ESCALATION_MORE_VCPUS, ESCALATION_ADD_VM,
-                                                 ESCALATION_MOVE_VM, ESCALATION_REMOVE_VM,
-                                                 ESCALATION_FEWER_VCPUS};
+    static const enum escalation_kind order[] = {ESCALATION_MORE_VCPUS,  ESCALATION_MORE_MEMORY,
+                                                 ESCALATION_FREE_MEMORY, ESCALATION_ADD_VM,
+                                                 ESCALATION_MOVE_VM,     ESCALATION_REMOVE_VM,
+                                                 ESCALATION_FEWER_VCPUS, ESCALATION_PAUSE};
     for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
         struct escalation_judgement of_kind[ESCALATION_CANDIDATES_MAX];
         for (uint32_t i = 0; i < count; i++) {
@@ -56,6 +57,19 @@ static void describe_vcpus(const struct escalation_candidate *candidate,
                    candidate->vcpus, first->vm.vm, more);
 }
 
+/* "memory 512 -> 640 MiB of shop-web-1 for blog" */
+static void describe_memory(const struct control *control,
+                            const struct escalation_candidate *candidate,
+                            const struct vm_record *vm, char out[TEXT_SIZE / 2])
+{
+    const bool frees = candidate->kind == ESCALATION_FREE_MEMORY;
+    (void)snprintf(out, TEXT_SIZE / 2, "memory %llu -> %llu MiB of %s%s%s",
+                   (unsigned long long)vm->vm.memory_kib / 1024,
+                   (unsigned long long)candidate->memory_kib / 1024, vm->vm.vm,
+                   frees ? ", free first, for " : "",
+                   frees ? control->problem_services[candidate->helped].name : "");
+}
+
 static void describe(const struct cluster *cluster, uint32_t index, struct step *step)
 {
     const struct control *control = cluster->control;
@@ -80,6 +94,13 @@ static void describe(const struct cluster *cluster, uint32_t index, struct step 
         break;
     case ESCALATION_MORE_VCPUS:
     case ESCALATION_FEWER_VCPUS: describe_vcpus(candidate, vm, step->what); break;
+    case ESCALATION_MORE_MEMORY:
+    case ESCALATION_FREE_MEMORY: describe_memory(control, candidate, vm, step->what); break;
+    case ESCALATION_PAUSE:
+        (void)snprintf(step->what, sizeof step->what, "%s %s for %s",
+                       control_pause_word(cluster_service_of(cluster, vm)), service,
+                       control->problem_services[candidate->helped].name);
+        break;
     case ESCALATION_ADD_VM: break;
     }
 }
@@ -87,6 +108,18 @@ static void describe(const struct cluster *cluster, uint32_t index, struct step 
 static bool takes_away(const struct escalation_candidate *candidate)
 {
     return candidate->kind == ESCALATION_REMOVE_VM || candidate->kind == ESCALATION_FEWER_VCPUS;
+}
+
+/* Another service pays than the one that it is done for. */
+static bool helps_another(const struct escalation_candidate *candidate)
+{
+    return candidate->kind == ESCALATION_PAUSE || candidate->kind == ESCALATION_FREE_MEMORY;
+}
+
+static bool is_memory(const struct escalation_candidate *candidate)
+{
+    return candidate->kind == ESCALATION_MORE_MEMORY ||
+           candidate->kind == ESCALATION_FREE_MEMORY;
 }
 
 static enum reason reason_of(const struct escalation_candidate *candidate)
@@ -109,6 +142,13 @@ static void remember(struct cluster *cluster, enum escalation_kind kind,
     case ESCALATION_FEWER_VCPUS:
         control_remember_step(cluster, decision, CONTROL_WAIT_VCPUS, step->vm, "");
         break;
+    case ESCALATION_MORE_MEMORY:
+    case ESCALATION_FREE_MEMORY:
+        control_remember_step(cluster, decision, CONTROL_WAIT_MEMORY, step->vm, "");
+        break;
+    case ESCALATION_PAUSE:
+        control_remember_step(cluster, decision, CONTROL_WAIT_STATE, step->vm, "");
+        break;
     }
 }
 
@@ -130,6 +170,18 @@ static void write_text(const struct escalation_candidate *candidate,
         (void)snprintf(decision->text, sizeof decision->text,
                        "%s: not needed for five minutes; costs %.3f nats", what,
                        judgement->gain < 0.0 ? -judgement->gain : 0.0);
+    } else if (is_memory(candidate)) {
+        (void)snprintf(
+            decision->text, sizeof decision->text,
+            "%s: its CPU would do for %.2f times the target, %.2f are measured; gains "
+            "up to %.2f nats for %.2f",
+            what, candidate->x_then, candidate->x_now, judgement->gain, candidate->cost);
+    } else if (candidate->kind == ESCALATION_PAUSE) {
+        (void)snprintf(decision->text, sizeof decision->text,
+                       "%s: beside its least CPU that floor does not fit; %g more of weight at "
+                       "their floor, costs %.2f nats",
+                       what, judgement->kept_gain,
+                       judgement->gain < 0.0 ? -judgement->gain : 0.0);
     } else {
         (void)snprintf(decision->text, sizeof decision->text,
                        "%s: caps alone do not do; gains %.2f nats for %.2f, %g of weight reach "
@@ -143,8 +195,11 @@ static void write_down(struct cluster *cluster, uint32_t index, const struct ste
 {
     const struct escalation_judgement *judgement = &event->solved.judgements[index];
     const struct escalation_candidate *candidate = &cluster->control->candidates[index];
+    const bool helps = helps_another(candidate);
+    const uint32_t *slots = cluster->control->service_slots;
+    struct service_record *payer = table_at(&cluster->services, slots[candidate->service]);
     struct service_record *service =
-        table_at(&cluster->services, cluster->control->service_slots[candidate->service]);
+        helps ? table_at(&cluster->services, slots[candidate->helped]) : payer;
     struct decision *decision = emit_new_decision(cluster, out);
     const bool acts = decision->mode == MODE_ACT;
     (void)snprintf(decision->service, sizeof decision->service, "%s", service->spec.service);
@@ -153,6 +208,12 @@ static void write_down(struct cluster *cluster, uint32_t index, const struct ste
     decision->reason = reason_of(candidate);
     decision->outcome = acts ? DECISION_OUTCOME_ORDERED : DECISION_OUTCOME_ADVISED;
     control_put_level(cluster, service, judgement->level, decision->reason, decision);
+    if (helps) {
+        const bool is_pause = candidate->kind == ESCALATION_PAUSE;
+        control_put_level(cluster, payer, is_pause ? 0.0 : payer->level,
+                          is_pause ? REASON_SACRIFICED : REASON_PAID_FOR_OTHERS, decision);
+        payer->last_decision = decision->id;
+    }
     write_text(candidate, judgement, step->what, decision);
     if (step->added != NULL) {
         put_start(step->added, decision);
@@ -206,6 +267,11 @@ static bool carry_out(struct cluster *cluster, uint32_t index, struct step *step
     case ESCALATION_FEWER_VCPUS:
         control_set_vcpus(cluster, candidate, cluster->next_decision, out);
         return true;
+    case ESCALATION_MORE_MEMORY:
+    case ESCALATION_FREE_MEMORY:
+        return control_set_memory(cluster, candidate, cluster->next_decision, out);
+    case ESCALATION_PAUSE:
+        return control_pause(cluster, candidate, cluster->next_decision, out);
     }
     return false;
 }

@@ -12,6 +12,7 @@
 
 #define LOOK_MS    1000   /* between two looks for a VM that is waited for */
 #define GIVE_UP_MS 600000 /* as long as a step has to pay in */
+#define BALLOON_MS 60000  /* a balloon that has not arrived by then is stuck */
 
 /* Settled decisions are few at a time; when there is no place, the oldest is not told of. */
 static struct control_outcome *free_place(struct control *control)
@@ -35,7 +36,9 @@ void control_remember_step(struct cluster *cluster, const struct decision *decis
 {
     struct control_outcome *outcome = free_place(cluster->control);
     *outcome = (struct control_outcome){
-        .wait = wait, .give_up_ms = cluster->now_ms + GIVE_UP_MS, .decision = *decision};
+        .wait = wait,
+        .give_up_ms = cluster->now_ms + (wait == CONTROL_WAIT_MEMORY ? BALLOON_MS : GIVE_UP_MS),
+        .decision = *decision};
     outcome->at_ms = wait == CONTROL_WAIT_NONE
                          ? cluster->now_ms + 2 * (int64_t)control_period_ms(cluster)
                          : cluster->now_ms + LOOK_MS;
@@ -95,6 +98,19 @@ static bool are_online(const struct cluster *cluster, const struct decision *dec
     return true;
 }
 
+/* Likewise: they are in the state that they are to be in. */
+static bool are_in_state(const struct cluster *cluster, const struct decision *decision)
+{
+    const struct vm_record *vm = NULL;
+    for (uint32_t i = 0; (vm = table_next(&cluster->vms, &i)) != NULL;) {
+        if (vm->decision == decision->id &&
+            (!vm->status_known || vm->status.state != vm->vm.desired)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What the decision waits for has come. */
 static bool has_come(const struct cluster *cluster, const struct control_outcome *outcome)
 {
@@ -110,6 +126,11 @@ static bool has_come(const struct cluster *cluster, const struct control_outcome
         }
         return true;
     case CONTROL_WAIT_MOVE: return is_there(cluster, outcome->vm, outcome->node);
+    case CONTROL_WAIT_MEMORY: {
+        const struct vm_record *vm = table_find(&cluster->vms, outcome->vm);
+        return vm == NULL || control_memory_is_there(vm);
+    }
+    case CONTROL_WAIT_STATE: return are_in_state(cluster, decision);
     case CONTROL_WAIT_VCPUS: return are_online(cluster, decision);
     case CONTROL_WAIT_GONE: return table_find(&cluster->vms, outcome->vm) == NULL;
     }
@@ -166,6 +187,7 @@ static void visit(struct cluster *cluster, struct control_outcome *outcome, stru
     } else if (is_applied(cluster, &outcome->decision)) {
         outcome->decision.outcome = DECISION_OUTCOME_APPLIED;
     }
+    control_memory_told(cluster, &outcome->decision, has, out);
     write_outcome(cluster, &outcome->decision, out);
 }
 

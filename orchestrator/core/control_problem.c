@@ -13,11 +13,13 @@
 #include "orchestrator/core/plan_scratch.h"
 #include "schedulers/model.h"
 
-#define GUARD          0.3   /* of a floor: x stays 7 % off the target where there is room */
-#define SWITCHING_COST 1e-3  /* nats per percent */
-#define DEAD_BAND      1.0   /* nats */
-#define RETURN_SHARE   1.05  /* of its need: a sacrificed service comes back only with that */
-#define ANSWER_MS      10000 /* a worker that takes longer is given up */
+#define GUARD          0.3  /* of a floor: x stays 7 % off the target where there is room */
+#define SWITCHING_COST 1e-3 /* nats per percent */
+#define DEAD_BAND      1.0  /* nats */
+#define RETURN_MARGIN                                                                          \
+    0.05                  /* of its need: a sacrificed service comes back only with that more */
+#define STICKY_SHARE 0.25 /* of the least weight: what an exchange must gain */
+#define ANSWER_MS    10000 /* a worker that takes longer is given up */
 
 uint32_t control_node_for(struct cluster *cluster, const char *name)
 {
@@ -73,7 +75,7 @@ static void add_vms(struct cluster *cluster, const struct service_record *servic
         } else if (vm->vm.phase == VM_PHASE_MOVING) {
             hold_room(cluster, vm->vm.node, vm->vm.cap_pct);
             hold_room(cluster, vm->vm.move_to, vm->vm.cap_pct);
-        } else {
+        } else if (!control_is_paused(vm)) {
             hold_room(cluster, vm->vm.node, cluster_min_cap_of(cluster, vm));
         }
     }
@@ -101,23 +103,12 @@ static enum coupling coupling_of(const struct service_record *service, uint32_t 
     return service->spec.kind == SERVICE_KIND_CLUSTER ? COUPLING_GANG : COUPLING_SUM;
 }
 
-/* Who was sacrificed comes back only where there is room to spare for it, so that it does not
- * go in and out, and all caps with it, at every small change. */
-static const struct proposal *model_of(struct control_service *state)
+static enum allocation_past past_of(const struct control_service *state)
 {
-    if (!state->sacrificed || state->proposal.model == MODEL_KIND_FIXED) {
-        return &state->proposal;
+    if (state->sacrificed) {
+        return ALLOCATION_PAST_SACRIFICED;
     }
-    struct proposal *out = &state->returning;
-    *out = state->proposal;
-    out->demand_pct *= RETURN_SHARE;
-    out->a_pct *= RETURN_SHARE;
-    out->b_pct *= RETURN_SHARE;
-    out->want_pct = (uint32_t)ceil(out->want_pct * RETURN_SHARE);
-    for (uint32_t i = 0; i < out->points_count; i++) {
-        out->points[i].cap_pct = (uint32_t)ceil(out->points[i].cap_pct * RETURN_SHARE);
-    }
-    return out;
+    return state->kept ? ALLOCATION_PAST_KEPT : ALLOCATION_PAST_UNKNOWN;
 }
 
 static void add_service(struct cluster *cluster, struct service_record *service)
@@ -144,10 +135,11 @@ static void add_service(struct cluster *cluster, struct service_record *service)
     *out = (struct allocation_service){
         .weight = cluster_weight_of(cluster, service),
         .curve = service->spec.objective.curve,
-        .model = model_of(state),
+        .model = &state->proposal,
         .coupling = coupling_of(service, count),
         .first_vm = first_vm,
         .vms_count = count,
+        .past = past_of(state),
     };
     (void)snprintf(out->name, sizeof out->name, "%s", service->spec.service);
     control->service_slots[index] = table_slot(&cluster->services, service);
@@ -156,6 +148,21 @@ static void add_service(struct cluster *cluster, struct service_record *service)
     if (out->coupling == COUPLING_GANG) {
         level_gang(control, out);
     }
+}
+
+/*
+ * An exchange must gain a part of the least weight for each service that goes: between services
+ * that hardly differ it would only cost, and one that gains a service of any weight is never in
+ * its way.
+ */
+static double sticky_weight(const struct control *control)
+{
+    double least = HUGE_VAL;
+    for (uint32_t i = 0; i < control->problem.services_count; i++) {
+        const double weight = control->problem_services[i].weight;
+        least = weight > 0.0 && weight < least ? weight : least;
+    }
+    return isfinite(least) ? STICKY_SHARE * least : 0.0;
 }
 
 /* A node that shrank below what its VMs must have is treated as just large enough for that. */
@@ -180,6 +187,7 @@ void control_problem(struct cluster *cluster, struct effects *out)
         .guard = GUARD,
         .switching_cost = SWITCHING_COST,
         .dead_band = DEAD_BAND,
+        .return_margin = RETURN_MARGIN,
         .nodes = control->nodes,
         .services = control->problem_services,
         .vms = control->vms,
@@ -189,6 +197,7 @@ void control_problem(struct cluster *cluster, struct effects *out)
     for (uint32_t i = 0; (service = table_next(&cluster->services, &i)) != NULL;) {
         add_service(cluster, service);
     }
+    control->problem.sticky_weight = sticky_weight(control);
     control_candidates(cluster);
     fit_nodes(control);
     control->wanted = false;

@@ -107,6 +107,14 @@ static uint32_t fit_vcpus(const struct vm *vm, const struct vm_group *group)
     return vcpus < group->vcpus ? vcpus : group->vcpus;
 }
 
+/* Memory stays where it is as far as the range allows, and starts as the least. */
+static uint64_t fit_memory(const struct vm *vm, const struct vm_group *group)
+{
+    const uint64_t least = service_least_memory_kib(group);
+    const uint64_t memory = vm->memory_kib > least ? vm->memory_kib : least;
+    return memory < group->memory_kib ? memory : group->memory_kib;
+}
+
 /* The VM as the group wants it; a cap stays where it is as far as the range allows. */
 static void fit_to_group(struct vm *vm, const struct vm_group *group)
 {
@@ -115,7 +123,7 @@ static void fit_to_group(struct vm *vm, const struct vm_group *group)
         vm->cap_pct = vm->cap_pct > group->cpu.max_pct ? group->cpu.max_pct : vm->cap_pct;
     }
     vm->vcpus = fit_vcpus(vm, group);
-    vm->memory_kib = group->memory_kib;
+    vm->memory_kib = fit_memory(vm, group);
     vm->net_rate_kib_s = group->net_rate_kib_s;
     vm->disk_rate_kib_s = group->has_disk ? group->disk.rate_kib_s : 0;
 }
@@ -159,7 +167,7 @@ static void list_needs(const struct cluster *cluster, const struct service *spec
             plan->number_of[need] = number;
             plan->needs[need] = (struct placement_need){
                 .cpu_pct = of->cpu.min_pct,
-                .memory_kib = of->memory_kib,
+                .memory_kib = service_least_memory_kib(of),
                 .spread_group = of->spread ? group + 1 : 0,
                 .closed = plan->closed + (size_t)group * plan->count,
             };
@@ -272,7 +280,7 @@ static void plan_new(const struct cluster *cluster, const struct service *spec,
         }
         (void)cluster_vm_name(spec->service, group->name, plan->number_of[i], row->vm);
         row->cap_pct = group->cpu.min_pct;
-        row->memory_kib = group->memory_kib;
+        row->memory_kib = service_least_memory_kib(group);
         if (plan->chosen[i] == PLACEMENT_NONE) {
             row->reason = REASON_NO_NODE;
         } else {

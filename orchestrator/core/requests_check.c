@@ -31,6 +31,11 @@ static void check_group(struct request_context *context, const struct service *s
         reply_fact(context, "vms.%s.vcpus_min: %u is more than vcpus, %u", group->name,
                    group->vcpus_min, group->vcpus);
     }
+    if (group->memory_min_kib > group->memory_kib) {
+        reply_fact(context, "vms.%s.memory_min: %llu KiB is more than memory, %llu KiB",
+                   group->name, (unsigned long long)group->memory_min_kib,
+                   (unsigned long long)group->memory_kib);
+    }
     if (!cluster_vm_name(spec->service, group->name, VMS_PER_GROUP_MAX * 2, name)) {
         reply_fact(context, "vms.%s.name: too long together with the name of the service",
                    group->name);

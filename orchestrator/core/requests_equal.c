@@ -52,9 +52,9 @@ static bool group_is_equal(const struct vm_group *a, const struct vm_group *b)
            a->count.min == b->count.min && a->count.max == b->count.max &&
            a->vcpus == b->vcpus && a->vcpus_min == b->vcpus_min &&
            a->cpu.min_pct == b->cpu.min_pct && a->cpu.max_pct == b->cpu.max_pct &&
-           a->memory_kib == b->memory_kib && a->port == b->port &&
-           a->disk.rate_kib_s == b->disk.rate_kib_s && a->net_rate_kib_s == b->net_rate_kib_s &&
-           a->spread == b->spread;
+           a->memory_kib == b->memory_kib && a->memory_min_kib == b->memory_min_kib &&
+           a->port == b->port && a->disk.rate_kib_s == b->disk.rate_kib_s &&
+           a->net_rate_kib_s == b->net_rate_kib_s && a->spread == b->spread;
 }
 
 static bool entry_is_equal(const struct service *a, const struct service *b)
@@ -77,8 +77,9 @@ bool service_is_equal(const struct service *a, const struct service *b)
     if (!same(a->service, b->service) || a->kind != b->kind ||
         !same(a->scheduler, b->scheduler) || !same(a->profile, b->profile) ||
         a->isolation != b->isolation || a->when_done != b->when_done ||
-        a->vms_count != b->vms_count || !objective_is_equal(&a->objective, &b->objective) ||
-        !entry_is_equal(a, b) || !queue_is_equal(a, b)) {
+        a->when_sacrificed != b->when_sacrificed || a->vms_count != b->vms_count ||
+        !objective_is_equal(&a->objective, &b->objective) || !entry_is_equal(a, b) ||
+        !queue_is_equal(a, b)) {
         return false;
     }
     for (uint32_t i = 0; i < a->vms_count; i++) {

@@ -99,6 +99,12 @@ static const char *state_verb(enum run_state state)
     return NULL;
 }
 
+/* What a person orders stands, also where the manager had ordered the same for a while. */
+static bool is_other(const struct vm_record *vm, enum run_state wanted)
+{
+    return vm->vm.desired != wanted || vm->vm.paused_by_manager;
+}
+
 void request_set_state(struct request_context *context)
 {
     struct cluster *cluster = context->cluster;
@@ -120,7 +126,7 @@ void request_set_state(struct request_context *context)
     bool able = true;
     struct vm_record *vm = NULL;
     for (uint32_t at = 0; (vm = next_target(context, &targets, &at)) != NULL;) {
-        changes += vm->vm.desired != wanted ? 1u : 0u;
+        changes += is_other(vm, wanted) ? 1u : 0u;
         able =
             has_capability(context, vm, capability_for(vm->vm.desired, wanted), verb) && able;
     }
@@ -135,8 +141,9 @@ void request_set_state(struct request_context *context)
         return;
     }
     for (uint32_t at = 0; (vm = next_target(context, &targets, &at)) != NULL;) {
-        if (vm->vm.desired != wanted) {
+        if (is_other(vm, wanted)) {
             vm->vm.desired = wanted;
+            vm->vm.paused_by_manager = false;
             emit_vm(cluster, vm, context->out);
             cluster_mark_dirty(cluster, vm);
         }

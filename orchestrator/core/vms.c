@@ -191,7 +191,7 @@ struct service_need cluster_need_of(const struct service *spec)
         const struct vm_group *group = &spec->vms[i];
         need.vms += group->count.min;
         need.cpu_pct += (uint64_t)group->count.min * group->cpu.min_pct;
-        need.memory_kib += (uint64_t)group->count.min * group->memory_kib;
+        need.memory_kib += (uint64_t)group->count.min * service_least_memory_kib(group);
     }
     return need;
 }

@@ -307,3 +307,45 @@ Test(escalation, fewer_vcpus_are_fine_only_while_they_carry_the_load)
     t.models[0] = reciprocal(95);
     cr_expect_not(judge(fewer).worthwhile);
 }
+
+/* node0 of 100 %: the first needs 70 % and weighs 4, the others must have 20 % and need 60 %.
+ */
+static void least_cpu_in_the_way(void)
+{
+    start();
+    add_node(100);
+    add_service(COUPLING_SINGLE, 4.0, reciprocal(70));
+    add_vm(0, 5, 100, 0);
+    for (int i = 0; i < 2; i++) {
+        add_service(COUPLING_SINGLE, 1.0, reciprocal(60));
+        add_vm(0, 20, 100, 0);
+    }
+}
+
+static struct escalation_candidate pause_of(uint32_t service, uint32_t helped)
+{
+    return (struct escalation_candidate){.kind = ESCALATION_PAUSE,
+                                         .service = service,
+                                         .helped = helped,
+                                         .vm = service,
+                                         .vms_count = 1};
+}
+
+Test(escalation, a_pause_is_worthwhile_when_a_dearer_service_reaches_its_floor_by_it)
+{
+    least_cpu_in_the_way();
+    const struct escalation_judgement judgement = judge(pause_of(1, 0));
+    cr_expect(judgement.worthwhile);
+    cr_expect_geq(judgement.level, 0.5, "of the one that is helped");
+    cr_expect_float_eq(judgement.kept_gain, 3.0, 1e-9, "4 instead of the 1 of either other");
+}
+
+Test(escalation, a_pause_that_helps_nobody_or_only_a_lighter_one_is_not_worthwhile)
+{
+    least_cpu_in_the_way();
+    t.models[0].demand_pct = 90; /* more than one pause can free */
+    cr_expect_not(judge(pause_of(1, 0)).worthwhile);
+    t.models[0].demand_pct = 50; /* it has its floor anyhow */
+    cr_expect_not(judge(pause_of(1, 0)).worthwhile);
+    cr_expect_not(judge(pause_of(0, 1)).worthwhile, "the dearest of all");
+}
