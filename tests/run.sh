@@ -6,16 +6,16 @@
 #   tests/run.sh              everything that CI runs
 #   tests/run.sh --quick      unit tests, threads and simulator only
 #   tests/run.sh --long       fuzzing 30 min per target, more seeds
-#   tests/run.sh --xen        also the lab of real Xen hosts under emulation, tests/xen
+#   tests/run.sh --no-xen     without the lab of real Xen hosts under emulation, tests/xen (20 min)
 #   tests/run.sh --no-install the packages are there already
 set -u
 cd "$(dirname "$0")/.." || exit 1
-quick=0 long=0 install=1 xen=0
+quick=0 long=0 install=1 xen=1
 for word in "$@"; do
   case $word in
     --quick) quick=1 ;;
     --long) long=1 ;;
-    --xen) xen=1 ;;
+    --no-xen) xen=0 ;;
     --no-install) install=0 ;;
     -h | --help) sed -n '4,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option $word; see $0 --help" >&2; exit 2 ;;
@@ -24,7 +24,7 @@ done
 if [[ $install == 1 ]]; then
   if [[ $quick == 1 ]]; then deploy/install-packages.sh build test || exit 1
   else deploy/install-packages.sh build test check package || exit 1; fi
-  [[ $xen == 0 ]] || deploy/install-packages.sh xen || exit 1
+  [[ $quick == 1 || $xen == 0 ]] || deploy/install-packages.sh xen || exit 1
 fi
 export ARBITER_LONG=$long
 passed=0 failed=0 skipped=0 failures=() skips=() notes=()

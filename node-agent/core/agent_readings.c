@@ -122,7 +122,7 @@ static void note_stopped(struct agent *agent, struct vm_record *vm, struct agent
     char text[TEXT_SIZE];
     const char *how = !vm->seen                                ? "is gone from the hypervisor"
                       : vm->reading.state == RUN_STATE_CRASHED ? "crashed"
-                                                               : "stopped by itself";
+                                                               : "stopped without our doing";
     (void)snprintf(text, sizeof text, "the guest %s after %lld s; it is started again", how,
                    (long long)(ran_ms / 1000));
     vm->problem = REASON_GUEST_STOPPED;

@@ -4,6 +4,7 @@
 #   tests/xen/run.sh                    all scenarios
 #   tests/xen/run.sh --scenario NAME    one, or several with more --scenario
 #   tests/xen/run.sh --keep             at the end the hosts stay up until Enter is pressed
+#   tests/xen/run.sh --jobs N            so many labs side by side (2); scenarios of two hosts come last, alone
 #   tests/xen/run.sh --list             what there is
 #   tests/xen/run.sh --packages FOLDER  our packages, as they are; without it they are built
 # $ARBITER_XEN (build/xen) keeps what was built.
@@ -11,11 +12,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 skip() { echo "skipped: $1"; exit 77; }
-scenarios=() keep=0 packages=
+scenarios=() keep=0 packages= jobs=2
 while [[ $# -gt 0 ]]; do
   case $1 in
     --scenario) scenarios+=("$2"); shift ;;
     --keep) keep=1 ;;
+    --jobs) jobs=$2; shift ;;
     --packages) packages=$(realpath "$2") || exit 2; shift ;;
     --list)
       for file in tests/xen/scenarios/*.sh; do
@@ -23,7 +25,7 @@ while [[ $# -gt 0 ]]; do
       done
       exit 0
       ;;
-    -h | --help) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '4,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option $1; see $0 --help" >&2; exit 2 ;;
   esac
   shift
@@ -43,7 +45,7 @@ if [[ -z $packages ]]; then
     { tail -5 "$cache/packages.log"; echo "FAILED  our packages are built"; exit 1; }
 fi
 ours=()
-for package in arbiter-agent arbiter-agent-xen arbiter-agent-gateway arbiter-agent-images; do
+for package in arbiter-agent arbiter-agent-xen arbiter-agent-gateway arbiter-agent-images arbiter-agent-libvirt; do
   ours+=("$packages/${package}"_[0-9]*.deb)
 done
 tests/xen/build.sh "$cache" "${ours[@]}" || exit 1
@@ -53,26 +55,82 @@ rm -rf "$cache/here"
 for package in arbiter-server arbiter-client; do dpkg -x "$packages/${package}"_[0-9]*.deb "$cache/here" || exit 1; done
 bin=$cache/here/usr/bin
 [[ -x $bin/arbiterd ]] || ln -s ../sbin/arbiterd "$bin/arbiterd"
-lab_begin
-all=(tests/xen/scenarios/*.sh) table=()
-[[ ${#scenarios[@]} -gt 0 ]] || for file in "${all[@]}"; do scenarios+=("$(basename "$file" .sh)"); done
+
+scenario_file() { # NAME
+  local file
+  for file in tests/xen/scenarios/"$1".sh tests/xen/scenarios/*-"$1".sh; do
+    [[ ! -f $file ]] || { echo "$file"; return 0; }
+  done
+  return 1
+}
+[[ ${#scenarios[@]} -gt 0 ]] || for file in tests/xen/scenarios/*.sh; do scenarios+=("$(basename "$file" .sh)"); done
+single=() pairs=() # by the hosts that they need
 for name in "${scenarios[@]}"; do
-  files=(tests/xen/scenarios/"$name".sh tests/xen/scenarios/*-"$name".sh)
-  [[ -f ${files[0]} ]] || files=("${files[1]}")
-  [[ -f ${files[0]} ]] || { echo "no scenario $name; see --list" >&2; exit 2; }
-  run_name=$(basename "${files[0]}" .sh | sed 's/^[0-9]*-//')
-  echo "# $run_name: $(sed -n '3s/^# //p' "${files[0]}") ($SECONDS s)"
-  run_failures=$failures run_checks=$checks run_since=$SECONDS
-  . "${files[0]}"
-  table+=("$(printf '%-10s %3d of %3d held, %4d s' "$run_name" \
-    $((checks - run_checks - failures + run_failures)) $((checks - run_checks)) $((SECONDS - run_since)))")
-  [[ $failures == "$run_failures" ]] || lab_show
+  file=$(scenario_file "$name") || { echo "no scenario $name; see --list" >&2; exit 2; }
+  if grep -q '^lab_host 2' "$file"; then pairs+=("$file"); else single+=("$file"); fi
 done
-printf '# %s\n' "${table[@]}" "$SECONDS s in all"
+[[ $keep == 0 && ${#single[@]} -gt 1 && $(nproc) -gt 1 ]] || jobs=1
+
+run_scenario() { # FILE: in this lab; a line of the table goes to the file "table"
+  local run_name run_failures=$failures run_checks=$checks run_since=$SECONDS
+  run_name=$(basename "$1" .sh | sed 's/^[0-9]*-//')
+  echo "# $run_name: $(sed -n '3s/^# //p' "$1") ($SECONDS s)"
+  . "$1"
+  [[ $failures == "$run_failures" ]] || lab_show
+  printf '%-10s %3d of %3d held, %4d s\n' "$run_name" $((checks - run_checks - failures + run_failures)) \
+    $((checks - run_checks)) $((SECONDS - run_since)) >>"$run/table"
+}
+
+# next QUEUE: takes the first line of a file that the labs share.
+next() {
+  exec 6>"$run/lock"
+  flock 6
+  head -1 "$1"
+  sed -i 1d "$1"
+  exec 6>&-
+}
+
+# A lab of its own: it takes scenarios until none is left; what each one says comes out in one piece.
+run_lab() { # NUMBER QUEUE...
+  local number=$1 queue file
+  shift
+  lab_begin
+  for queue in "$@"; do
+    while file=$(next "$queue") && [[ -n $file ]]; do
+      if [[ $jobs == 1 ]]; then
+        run_scenario "$file"
+      else
+        run_scenario "$file" >"$run/said-$number" 2>&1
+        exec 6>"$run/lock"
+        flock 6
+        cat "$run/said-$number"
+        exec 6>&-
+      fi
+    done
+  done
+}
+
+run=$cache/run
+rm -rf "$run"
+mkdir -p "$run"
+printf '%s\n' "${single[@]+"${single[@]}"}" >"$run/single"
+printf '%s\n' "${pairs[@]+"${pairs[@]}"}" >"$run/pairs"
+: >"$run/table"
+others=()
+for ((number = 2; number <= jobs; number++)); do
+  (run_lab $number "$run/single"; [[ $failures == 0 ]]) &
+  others+=("$!")
+done
+run_lab 1 "$run/single"
+for pid in "${others[@]+"${others[@]}"}"; do wait "$pid" || failures=$((failures + 1)); done
+if [[ -s $run/pairs ]]; then jobs=1; fi
+while file=$(next "$run/pairs") && [[ -n $file ]]; do run_scenario "$file"; done
+sed 's/^/# /' "$run/table"
+echo "# $SECONDS s in all"
 if [[ $keep == 1 ]]; then
   echo "arbiter: $bin/arbiter -H ipc://$dir/api --key $dir/keys/root.key --server-key $dir/keys/arbiterd.pub"
   for n in "${!lab_up[@]}"; do echo "host-$n: commands at 127.0.0.1:$(cat "$dir/host-$n.port"), see tests/xen/machine.sh; monitor $dir/host-$n.monitor"; done
   echo "Enter ends the lab"
   read -r
 fi
-finish
+awk '{ held += $2; of += $4 } END { print held " of " of " held"; exit held != of }' "$run/table"

@@ -35,7 +35,7 @@ check "... and its agent runs, connected" until_ok 60 pack_restarted
 check "... the guest never noticed" pack_same
 # To take the packages away and bring them back, with what the administrator has to keep.
 on 1 "tar -cf /root/kept.tar -C / etc/arbiter var/lib/arbiter-agent"
-check "purge" exits 0 on 1 "dpkg --purge arbiter-agent arbiter-agent-xen arbiter-agent-gateway arbiter-agent-images" 200
+check "purge" exits 0 on 1 "dpkg --purge arbiter-agent arbiter-agent-xen arbiter-agent-gateway arbiter-agent-images arbiter-agent-libvirt" 200
 check "... no agent runs" on 1 "! pidof arbiter-agent && ! [ -e /usr/sbin/arbiter-agent ]"
 check "... its key is gone" on 1 "! [ -e /etc/arbiter/agent.key ]"
 check "... the guest never noticed" pack_same
