@@ -39,10 +39,10 @@ until_ok 30 rate_is disk_rate 1MiB/s || fail "the agent reads it back: $(vm_fiel
 disk_slow=$(rates_disk)
 check "... reading 4 MiB takes 4 s at 1 MiB/s: $disk_slow s, $disk_free s without" at_least "$disk_slow" 3
 a set -q vm/rates-vm-1 net_rate=none disk_rate=none
-until_ok 30 eval '[[ -z $(vm_field rates-vm-1 net_rate) && -z $(vm_field rates-vm-1 disk_rate) ]]' || fail "the end of both is read back: $(vm_field rates-vm-1 net_rate) $(vm_field rates-vm-1 disk_rate)"
+until_ok 30 eval 'rate_is net_rate 0KiB/s && rate_is disk_rate 0KiB/s' || fail "the end of both is read back: $(vm_field rates-vm-1 net_rate) $(vm_field rates-vm-1 disk_rate)"
 net_again=$(rates_net) disk_again=$(rates_disk)
 check "without limits both are fast again: $net_again s, $disk_again s" eval 'less_than "$net_again" "$net_slow" && less_than "$disk_again" "$disk_slow"'
-check "Xen's link has its limit from tc" eval 'a set -q vm/rates-vm-1 net_rate=1MiB/s && until_ok 20 on 1 "tc qdisc show | grep -q \"dev vif.*\(tbf\|ingress\|clsact\|htb\)\""' || on 1 "tc qdisc show"
+check "Xen's link has its limit from tc" eval 'a set -q vm/rates-vm-1 net_rate=1MiB/s && until_ok 20 on 1 "tc qdisc show | grep -qE \"qdisc (tbf|ingress|clsact|htb) .*dev vif\""' || on 1 "tc qdisc show"
 end_service rates
 check "nothing of it is left" until_ok 60 no_domains 1
 check "... nor a loop device" eval '[[ -z $(on 1 "cat /sys/block/loop*/loop/backing_file 2>/dev/null") ]]'
