@@ -13,13 +13,12 @@
 #include "orchestrator/core/plan_scratch.h"
 #include "schedulers/model.h"
 
-#define GUARD          0.3  /* of a floor: x stays 7 % off the target where there is room */
-#define SWITCHING_COST 1e-3 /* nats per percent */
-#define DEAD_BAND      1.0  /* nats */
-#define RETURN_MARGIN                                                                          \
-    0.05                  /* of its need: a sacrificed service comes back only with that more */
-#define STICKY_SHARE 0.25 /* of the least weight: what an exchange must gain */
-#define ANSWER_MS    10000 /* a worker that takes longer is given up */
+#define GUARD          0.3   /* of a floor: x stays 7 % off the target where there is room */
+#define SWITCHING_COST 1e-3  /* nats per percent */
+#define DEAD_BAND      1.0   /* nats */
+#define RETURN_MARGIN  0.05  /* of its need: a sacrificed service comes back only with it */
+#define STICKY_SHARE   0.25  /* of the least weight: what an exchange must gain */
+#define ANSWER_MS      10000 /* a worker that takes longer is given up */
 
 uint32_t control_node_for(struct cluster *cluster, const char *name)
 {
@@ -75,7 +74,7 @@ static void add_vms(struct cluster *cluster, const struct service_record *servic
         } else if (vm->vm.phase == VM_PHASE_MOVING) {
             hold_room(cluster, vm->vm.node, vm->vm.cap_pct);
             hold_room(cluster, vm->vm.move_to, vm->vm.cap_pct);
-        } else if (!control_is_paused(vm)) {
+        } else {
             hold_room(cluster, vm->vm.node, cluster_min_cap_of(cluster, vm));
         }
     }
