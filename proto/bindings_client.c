@@ -22,6 +22,7 @@ static const struct field_binding level_change_fields[] = {
     {DOUBLE(level_change, level_predicted), .unknown = true},
     {DOUBLE(level_change, level_after), .unknown = true},
     {ENUM(level_change, reason, reason)},
+    {ENUM(level_change, basis, model_basis)},
 };
 MESSAGE_BINDING(level_change);
 
@@ -119,6 +120,8 @@ static const struct field_binding service_status_fields[] = {
     {U64(service_status, last_decision)},
     {ENUM(service_status, problem, reason)},
     {STRING(service_status, problem_text), .prose = true},
+    {STRING(service_status, profile), .syntax = SYNTAX_NAME},
+    {ENUM(service_status, basis, model_basis)},
 };
 MESSAGE_BINDING(service_status);
 

@@ -117,6 +117,8 @@ struct service_status {
     uint64_t last_decision;
     enum reason problem;
     char problem_text[TEXT_SIZE];
+    char profile[NAME_SIZE]; /* that it names */
+    enum model_basis basis;  /* of what is foreseen of it */
 };
 
 enum node_state {

@@ -7,6 +7,7 @@
 #define COMMON_MESSAGE_SCHEDULER_MESSAGE_H
 
 #include "common/message/header.h"
+#include "common/model/profile.h"
 #include "common/model/service.h"
 
 #define CURVE_POINTS_MAX 32
@@ -38,14 +39,6 @@ enum model_kind {
     MODEL_KIND_PS = 2,         /* x = a_pct / (r - b_pct), infinite at r <= b_pct */
     MODEL_KIND_TABLE = 3,      /* linear in 1/x between points, clamped outside */
     MODEL_KIND_FIXED = 4,      /* wants exactly want_pct */
-};
-
-/* What a proposal's model rests on. */
-enum model_basis {
-    MODEL_BASIS_UNSPECIFIED = 0,  /* a guess, or no model */
-    MODEL_BASIS_LEARNT = 1,       /* what was measured while it ran */
-    MODEL_BASIS_PROFILE = 2,      /* its profile, corrected by what was measured */
-    MODEL_BASIS_EXTRAPOLATED = 3, /* its profile, beyond what was measured for it */
 };
 
 struct curve_point {

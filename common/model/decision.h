@@ -43,6 +43,7 @@ struct level_change {
     double level_predicted;
     double level_after; /* filled in later */
     enum reason reason;
+    enum model_basis basis; /* of the prediction */
 };
 
 struct decision {

@@ -15,6 +15,14 @@
 #include "common/limits.h"
 #include "common/model/service.h"
 
+/* What a prediction of x rests on. */
+enum model_basis {
+    MODEL_BASIS_UNSPECIFIED = 0,  /* a guess, or no model */
+    MODEL_BASIS_LEARNT = 1,       /* what was measured while it ran */
+    MODEL_BASIS_PROFILE = 2,      /* its profile, corrected by what was measured */
+    MODEL_BASIS_EXTRAPOLATED = 3, /* its profile, beyond what was measured for it */
+};
+
 /* One measurement, of one VM: a service with several spreads its load and its CPU evenly over
  * them. */
 struct profile_point {

@@ -149,7 +149,8 @@ static bool complete_value(struct client *client, const char *option)
         {"--role", "administrator provider observer agent"},
         {"--for", "running met stopped finished deleted paused suspended up 1h"},
         {"--kind", "decision action objective-missed objective-met node-lost node-back vm-lost "
-                   "vm-placed vm-waiting changed mode alarm migration scheduler-late"},
+                   "vm-placed vm-waiting changed mode alarm migration scheduler-late "
+                   "profile-outdated"},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         if (strcmp(values[i].option, option) == 0) {

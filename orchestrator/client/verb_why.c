@@ -120,6 +120,30 @@ static void print_caps(const struct decision *decision, bool payments)
     }
 }
 
+static const char *basis_text(enum model_basis basis)
+{
+    switch (basis) {
+    case MODEL_BASIS_LEARNT: return "what was learnt";
+    case MODEL_BASIS_PROFILE: return "its profile";
+    case MODEL_BASIS_EXTRAPOLATED:
+        return "its profile, beyond what was measured (extrapolated)";
+    case MODEL_BASIS_UNSPECIFIED: break;
+    }
+    return "a guess";
+}
+
+/* What the predictions rest on, where a service has a profile. */
+static void print_bases(const struct decision *decision)
+{
+    for (uint32_t i = 0; i < decision->levels_count; i++) {
+        const struct level_change *level = &decision->levels[i];
+        if (level->basis == MODEL_BASIS_PROFILE || level->basis == MODEL_BASIS_EXTRAPOLATED) {
+            (void)printf("  %-9s %s: by %s\n", "foreseen", level->service,
+                         basis_text(level->basis));
+        }
+    }
+}
+
 static void print_decision(const struct decision *decision)
 {
     char when[32] = "";
@@ -145,6 +169,7 @@ static void print_decision(const struct decision *decision)
     print_caps(decision, true);
     if (decision->levels_count > 0) {
         print_levels(decision, "expected", false);
+        print_bases(decision);
         print_levels(decision, "came out", true);
     }
     if (decision->bound > decision->value) {
@@ -169,6 +194,10 @@ static void print_service(const struct service_status *status)
     if (status->problem_text[0] != '\0') {
         (void)printf("  problem   %s (%s)\n", status->problem_text,
                      reason_word(status->problem));
+    }
+    if (status->profile[0] != '\0') {
+        (void)printf("  profile   %s; foreseen by %s\n", status->profile,
+                     basis_text(status->basis));
     }
     (void)fputs("\n", stdout);
 }

@@ -215,6 +215,9 @@ const struct profile_use *control_profile(const struct cluster *cluster,
  * out of date; NAN: it is right as far as is known. */
 double control_profile_outdated(const struct cluster *cluster,
                                 const struct service_record *service);
+/* What is foreseen of it rests on. */
+enum model_basis control_basis(const struct cluster *cluster,
+                               const struct service_record *service);
 /* The event about what the newest proposal says of that. */
 void control_tell_outdated(struct cluster *cluster, struct service_record *service,
                            struct effects *out);

@@ -233,6 +233,7 @@ void control_put_level(const struct cluster *cluster, const struct service_recor
         (void)snprintf(level->service, sizeof level->service, "%s", service->spec.service);
     }
     level->level_predicted = predicted;
+    level->basis = control_basis(cluster, service);
 }
 
 static void add_level(const struct cluster *cluster, const struct allocation_answer *answer,

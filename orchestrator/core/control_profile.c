@@ -54,15 +54,29 @@ const struct profile_use *control_profile(const struct cluster *cluster,
     return isnan(use->factor) ? NULL : use;
 }
 
-double control_profile_outdated(const struct cluster *cluster,
-                                const struct service_record *service)
+/* NULL: nothing was decided about it yet. */
+static const struct control_service *state_of(const struct cluster *cluster,
+                                              const struct service_record *service)
 {
     const struct control_service *state =
         &cluster->control->services[table_slot(&cluster->services, service)];
+    return strcmp(state->service, service->spec.service) == 0 ? state : NULL;
+}
+
+enum model_basis control_basis(const struct cluster *cluster,
+                               const struct service_record *service)
+{
+    const struct control_service *state = state_of(cluster, service);
+    return state == NULL ? MODEL_BASIS_UNSPECIFIED : state->proposal.basis;
+}
+
+double control_profile_outdated(const struct cluster *cluster,
+                                const struct service_record *service)
+{
+    const struct control_service *state = state_of(cluster, service);
     const struct profile_record *profile = control_profile_record(cluster, service);
-    const bool outdated = profile != NULL && state->outdated_revision != 0 &&
-                          state->outdated_revision == profile->meta.revision &&
-                          strcmp(state->service, service->spec.service) == 0;
+    const bool outdated = profile != NULL && state != NULL && state->outdated_revision != 0 &&
+                          state->outdated_revision == profile->meta.revision;
     return outdated ? state->deviation : (double)NAN;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "orchestrator/core/control.h"
 #include "orchestrator/core/views.h"
 
 #define MS    1000.0
@@ -68,6 +69,7 @@ static void view_service(const struct cluster *cluster, const struct service_rec
         .cap_cores = status.cap_pct / CORE,
         .vms_wanted = status.vms_wanted,
         .vms_running = status.vms_running,
+        .profile_outdated = isnan(control_profile_outdated(cluster, service)) ? 0.0 : 1.0,
     };
     memcpy(out->service, service->spec.service, sizeof out->service);
     switch (service->spec.kind) {

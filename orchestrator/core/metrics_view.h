@@ -28,6 +28,7 @@ struct metrics_service {
     double cap_cores; /* of all its VMs */
     double vms_wanted;
     double vms_running;
+    double profile_outdated; /* 1: its profile is; 0 */
 };
 
 struct metrics_node {

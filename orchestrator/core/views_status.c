@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/service_level.h"
+#include "orchestrator/core/control.h"
 #include "orchestrator/core/views.h"
 
 uint32_t views_age_ms(int64_t now_ms, int64_t at_ms)
@@ -129,6 +130,16 @@ void views_service_status(const struct cluster *cluster, const struct service_re
     }
     if (service->entry_problem[0] != '\0') {
         note_problem(out, REASON_NO_GATEWAY, "entry", service->entry_problem);
+    }
+    memcpy(out->profile, service->spec.profile, sizeof out->profile);
+    out->basis = control_basis(cluster, service);
+    const double deviation = control_profile_outdated(cluster, service);
+    if (!isnan(deviation)) {
+        char text[TEXT_SIZE];
+        (void)snprintf(text, sizeof text,
+                       "out of date: the service takes %.2f times the CPU that it says",
+                       deviation);
+        note_problem(out, REASON_PROFILE_OUTDATED, "profile", text);
     }
 }
 

@@ -45,6 +45,8 @@ static const struct column service_columns[] = {
     SERVICE("service_cpu_cap_cores", "gauge", "Sum of the CPU caps of its VMs.", cap_cores),
     SERVICE("service_domains_wanted", "gauge", "VMs that should run.", vms_wanted),
     SERVICE("service_domains_running", "gauge", "VMs that run.", vms_running),
+    SERVICE("service_profile_outdated", "gauge",
+            "1 when its profile was found to be out of date.", profile_outdated),
 };
 
 static const char *kind_word(enum service_kind kind)

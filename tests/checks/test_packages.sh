@@ -93,7 +93,7 @@ knows arbiter.1 $verbs
 settings() { "$1" --config "$work/nothing" --print-config | awk '/^[a-z_]+:$/ { o = $1; sub(":", ".", o); next } { n = $1; sub(":", "", n); print (/^ / ? o : "") n }'; }
 knows arbiterd.yaml.5 $(settings "$work/root/usr/sbin/arbiterd")
 knows arbiter-agent.yaml.5 $(settings "$work/root/usr/sbin/arbiter-agent")
-knows arbiter-service.5 objective.response_time.p95 vms.cpu.min entry.listen queue.task_cpu sha256 bridge nodes cordoned weight mode
+knows arbiter-service.5 objective.response_time.p95 profile points vms.cpu.min entry.listen queue.task_cpu sha256 bridge nodes cordoned weight mode
 
 echo "# completion"
 complete() { # WORDS...

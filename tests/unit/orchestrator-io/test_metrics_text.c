@@ -87,7 +87,8 @@ static struct metrics_page *make_page(void)
                                                       .speed = unknown,
                                                       .cap_cores = 2.5,
                                                       .vms_wanted = 2,
-                                                      .vms_running = 1};
+                                                      .vms_running = 1,
+                                                      .profile_outdated = 1};
     page->view.services[1] = (struct metrics_service){.service = "render",
                                                       .kind = SERVICE_KIND_QUEUE,
                                                       .statistic = "",
