@@ -172,6 +172,7 @@ static int64_t visit(struct cluster *cluster, struct service_record *service,
         service->next_control_ms = 0;
         state->short_since_ms = 0; /* what was seen of it before it was away says nothing */
         state->spare_since_ms = 0;
+        state->starved_since_ms = 0;
         memset(state->vcpus_spare_since_ms, 0, sizeof state->vcpus_spare_since_ms);
         return state->next_measure_ms;
     }
@@ -202,6 +203,7 @@ void control_tick(struct cluster *cluster, struct effects *out)
         cluster->solve_revision = 0; /* no answer came */
         control_loss_close(cluster);
     }
+    control_take_back(cluster, out);
     if (control->wanted && cluster->solve_revision == 0 && cluster_mode(cluster) != MODE_HOLD &&
         effects_room(out, 8)) {
         control_problem(cluster, out);

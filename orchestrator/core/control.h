@@ -11,6 +11,8 @@
  *   control_loss.c     a lost node as a decision: its VMs start elsewhere, others make room
  *   control_room.c     what nodes can spare beside floors
  *   control_vcpus.c    more VCPUs or fewer
+ *   control_memory.c      more memory where it is lacked, free first
+ *   control_pause.c       a light service lets all its CPU go, and gets it back
  *   control_candidates.c  what may come after caps: a VM more or less, a move
  *   control_escalate.c    the best of these steps, when it is worth what it costs
  *   metrics.c, measure.c  what is measured
@@ -42,6 +44,18 @@ struct control_service {
     int64_t short_at_ms; /* newest answer that left it short; 0: none */
     int64_t spare_since_ms;
     int64_t vcpus_spare_since_ms[VM_GROUPS_MAX]; /* control_vcpus.c: likewise, by group */
+    /* control_pause.c: since when it is paused, could be taken back; when it was; 0: not */
+    int64_t paused_at_ms;
+    int64_t room_since_ms;
+    int64_t taken_back_at_ms;
+    bool return_advised;
+    /* control_memory.c: since when more CPU would not help it; when it was given memory; until
+     * when more of it, or less, is not tried again; 0: not */
+    int64_t starved_since_ms;
+    double starved_x; /* that its CPU would give */
+    int64_t memory_grown_ms;
+    int64_t no_more_until_ms;
+    int64_t no_less_until_ms;
     /* control_profile.c: the newest alarm */
     uint64_t outdated_revision; /* of the profile; 0: none, or of what was learnt */
     double deviation;           /* CPU that it takes over what was said, as a factor */
@@ -72,7 +86,18 @@ enum control_wait {
     CONTROL_WAIT_STARTS, /* every VM that the decision starts serves */
     CONTROL_WAIT_MOVE,   /* a VM serves from its other node */
     CONTROL_WAIT_GONE,   /* a VM is no more */
+    CONTROL_WAIT_MEMORY, /* the VM holds what it is to hold */
+    CONTROL_WAIT_STATE,  /* the VMs that it changed are paused, suspended or running */
     CONTROL_WAIT_VCPUS,  /* they are online, or offline, in the VMs that it changed */
+};
+
+/* The newest step of memory, until what came out of it is seen. */
+struct control_memory {
+    uint64_t decision; /* 0: none is under way */
+    int64_t until_ms;  /* it is given up then */
+    char vm[NAME_SIZE];
+    uint64_t before_kib;
+    double x_before; /* of the VM's service */
 };
 
 /* A decision whose effect is still to be measured. */
@@ -110,6 +135,7 @@ struct control {
     bool wanted;                /* proposals changed since the last SOLVE */
     uint64_t advice_hash;       /* of the newest advice */
     struct control_loss loss;
+    struct control_memory memory;
     struct control_outcome outcomes[CONTROL_OUTCOMES_MAX];
 };
 
@@ -178,6 +204,33 @@ void control_note_vcpus(struct cluster *cluster, uint32_t index);
 /* Carries out such a step. */
 void control_set_vcpus(struct cluster *cluster, const struct escalation_candidate *candidate,
                        uint64_t decision, struct effects *out);
+
+/* ---- control_memory.c ---- */
+/* Remembers since when a service of the problem lacks something else than CPU. */
+void control_note_memory(struct cluster *cluster, uint32_t index);
+/* Steps for the services that lack memory. */
+void control_propose_memory(struct cluster *cluster);
+/* Carries out such a step; false when it cannot be done by now. */
+bool control_set_memory(struct cluster *cluster, const struct escalation_candidate *candidate,
+                        uint64_t decision, struct effects *out);
+/* What is read back is what was ordered, as far as a balloon is exact. */
+bool control_memory_is_there(const struct vm_record *vm);
+/* What came out of a decision about memory is seen, or it was given up (came: false). */
+void control_memory_told(struct cluster *cluster, const struct decision *decision, bool came,
+                         struct effects *out);
+
+/* ---- control_pause.c ---- */
+/* The manager paused or suspended it, and nobody gave it another state since. */
+bool control_is_paused(const struct vm_record *vm);
+/* Steps that help a service of the problem, by its index. */
+void control_propose_pauses(struct cluster *cluster, uint32_t index);
+/* Carries out such a step; false when a VM of it cannot be paused by now. */
+bool control_pause(struct cluster *cluster, const struct escalation_candidate *candidate,
+                   uint64_t decision, struct effects *out);
+/* The word for what the service's file allows: "pause" or "suspend". */
+const char *control_pause_word(const struct service_record *service);
+/* Takes services back whose least CPU has been to spare for long enough. */
+void control_take_back(struct cluster *cluster, struct effects *out);
 
 /* ---- control_escalate.c ---- */
 /* Carries out the best step that is worthwhile, or writes it down as advice. */

@@ -74,7 +74,7 @@ static void add_vms(struct cluster *cluster, const struct service_record *servic
         } else if (vm->vm.phase == VM_PHASE_MOVING) {
             hold_room(cluster, vm->vm.node, vm->vm.cap_pct);
             hold_room(cluster, vm->vm.move_to, vm->vm.cap_pct);
-        } else {
+        } else if (!control_is_paused(vm)) {
             hold_room(cluster, vm->vm.node, cluster_min_cap_of(cluster, vm));
         }
     }
