@@ -327,3 +327,23 @@ Test(plan, row_texts_name_what_is_short)
         cr_assert_neq(text[0], '\0');
     }
 }
+
+Test(plan, memory_starts_as_the_least_and_stays_where_it_is_within_its_range)
+{
+    struct desk *desk = desk_with_nodes();
+    struct service web = desk_web("shop", 1);
+    web.vms[0].memory_kib = GIB;
+    web.vms[0].memory_min_kib = GIB / 4;
+    cr_assert_eq(desk_put_service(desk, &ALICE, &web), REPLY_DONE);
+    struct vm_record *vm = desk_vm(desk, "shop-web-1");
+    cr_expect_eq(vm->vm.memory_kib, GIB / 4);
+    vm->vm.memory_kib = GIB / 2; /* as the manager gives it */
+    cluster_count_vm(desk->cluster, vm);
+    cr_expect_eq(plan_of(desk, &web)->count, 0, "nothing to do");
+    web.vms[0].memory_kib = GIB / 2 - 1024;
+    cr_assert_eq(desk_put_service(desk, &ALICE, &web), REPLY_DONE);
+    cr_expect_eq(vm->vm.memory_kib, GIB / 2 - 1024, "the file is the ceiling");
+    web.vms[0].memory_min_kib = 2 * GIB;
+    cr_expect_neq(desk_put_service(desk, &ALICE, &web), REPLY_DONE);
+    desk_free(desk);
+}

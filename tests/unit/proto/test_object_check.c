@@ -185,6 +185,11 @@ Test(object_check, groups_fit_together)
     expect(&object, "service.vms[0].vcpus_min", "is above vcpus");
     group->vcpus_min = 1;
     expect(&object, NULL, NULL);
+    group->memory_kib = 262144;
+    group->memory_min_kib = 262145;
+    expect(&object, "service.vms[0].memory_min", "is above memory");
+    group->memory_min_kib = 262144;
+    expect(&object, NULL, NULL);
     object.service.vms[1] = *group;
     object.service.vms_count = 2;
     expect(&object, "service.vms[1].name", "another group");

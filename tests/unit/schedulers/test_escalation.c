@@ -349,3 +349,30 @@ Test(escalation, a_pause_that_helps_nobody_or_only_a_lighter_one_is_not_worthwhi
     cr_expect_not(judge(pause_of(1, 0)).worthwhile);
     cr_expect_not(judge(pause_of(0, 1)).worthwhile, "the dearest of all");
 }
+
+Test(escalation, memory_gains_what_the_level_rises_by_if_it_is_all_that_is_lacking)
+{
+    two_on_one_node();
+    struct escalation_candidate more = {.kind = ESCALATION_MORE_MEMORY,
+                                        .service = 1,
+                                        .vm = 1,
+                                        .memory_kib = 1024,
+                                        .x_now = 2.0,
+                                        .x_then = 0.5,
+                                        .cost = 0.02};
+    const struct escalation_judgement judgement = judge(more);
+    cr_expect(judgement.worthwhile);
+    cr_expect_float_eq(judgement.gain, log(0.990290337845 / 0.002481404895), 1e-6);
+    cr_expect_float_eq(judgement.level, 0.990290337845, 1e-9);
+    cr_expect_eq(judgement.kept_gain, 1.0);
+    more.x_now = 0.5;
+    cr_expect_not(judge(more).worthwhile, "nothing to gain");
+    more.x_now = 2.0;
+    more.kind = ESCALATION_FREE_MEMORY;
+    more.helped = 0;
+    cr_expect(judge(more).worthwhile, "for the one that is helped");
+    more.helped = 1;
+    struct escalation_judgement none;
+    struct err err = {0};
+    cr_expect_eq(escalation_judge(&t.problem, &more, 1, &none, &err), -EINVAL, "for itself");
+}
