@@ -186,7 +186,10 @@ static bool push_from(struct chains *chains, uint32_t start, double *hope)
             return pushed;
         }
         const uint32_t to = settle_best_taker(settle, end, OPTIMIZER_NONE);
-        const double gain = to == OPTIMIZER_NONE ? 0.0 : settle_up_of(settle, to);
+        if (to == OPTIMIZER_NONE) {
+            return pushed; /* moving back to where caps were is no reason by itself */
+        }
+        const double gain = settle_up_of(settle, to);
         if (gain < (1.0 - SLACK) * chains->worth[end] ||
             !(gain > loss + cost + SETTLE_GAIN_LEAST)) {
             return pushed;

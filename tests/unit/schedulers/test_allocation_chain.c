@@ -86,6 +86,26 @@ Test(allocation_chain, what_one_node_has_to_spare_goes_to_the_node_where_it_is_w
     cr_expect(gap_per_node() < 1e-4, "%g", gap_per_node());
 }
 
+/* Caps that go back to where they were gain by that alone, where nobody takes the percents. */
+Test(allocation_chain, caps_that_cost_something_to_move_are_settled_too)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct rng rng;
+        rng_init(&rng, seed);
+        ring(seed, 0.4 + 0.6 * rng_unit(&rng), 3, 5);
+        t.problem.switching_cost = 1e-3;
+        for (uint32_t v = 0; v < t.problem.vms_count; v++) {
+            t.vms[v].max_cap_pct = 200 + (uint32_t)rng_below(&rng, 1000);
+            t.vms[v].previous_cap_pct = 5 + (uint32_t)rng_below(&rng, t.vms[v].max_cap_pct - 4);
+        }
+        for (uint32_t i = 0; i < t.problem.services_count; i++) {
+            t.models[i].want_pct =
+                rng_below(&rng, 3) == 0 ? 100 + (uint32_t)rng_below(&rng, 300) : 0;
+        }
+        solve();
+    }
+}
+
 /* Five nodes in a row, too many for the exact way, but few enough caps to try all of them. */
 static void small_row(struct rng *rng)
 {
