@@ -2,27 +2,37 @@
 #include "node-agent/io/xen/capacity.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define PAGE_KIB 4
 
+static uint32_t count_cpus(const uint8_t *map, int size)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < size; i++) {
+        count += (uint32_t)__builtin_popcount(map[i]);
+    }
+    return count;
+}
+
+/* Asked of Xen itself: libxl would read the pool's name and more, each second. */
 int capacity_read(struct xen_session *session, struct capacity *out, struct err *err)
 {
-    libxl_physinfo info;
-    libxl_cpupoolinfo pool;
-    libxl_physinfo_init(&info);
-    libxl_cpupoolinfo_init(&pool);
-    int r = libxl_get_physinfo(session->ctx, &info);
-    r = r != 0 ? r : libxl_cpupool_info(session->ctx, &pool, CAPACITY_POOL);
-    if (r == 0) {
-        *out = (struct capacity){
-            .cpus = (uint32_t)libxl_bitmap_count_set(&pool.cpumap),
-            .memory_kib_total = info.total_pages * PAGE_KIB,
-            .free_kib = (info.free_pages + info.scrub_pages) * PAGE_KIB,
-        };
+    xc_physinfo_t info = {0};
+    if (xc_physinfo(session->control, &info) != 0) {
+        return err_set(err, -EIO, "read the host's capacity: %s", strerrordesc_np(errno));
     }
-    libxl_cpupoolinfo_dispose(&pool);
-    libxl_physinfo_dispose(&info);
-    return r == 0 ? 0 : session_error(r, "read the host's capacity", err);
+    xc_cpupoolinfo_t *pool = xc_cpupool_getinfo(session->control, CAPACITY_POOL);
+    if (pool == NULL) {
+        return err_set(err, -EIO, "read Xen's first pool: %s", strerrordesc_np(errno));
+    }
+    *out = (struct capacity){
+        .cpus = count_cpus(pool->cpumap, xc_get_cpumap_size(session->control)),
+        .memory_kib_total = info.total_pages * PAGE_KIB,
+        .free_kib = (info.free_pages + info.scrub_pages) * PAGE_KIB,
+    };
+    xc_cpupool_infofree(session->control, pool);
+    return 0;
 }
 
 /* A foreign domain holds its cap, or all of its VCPUs; its memory is simply not free. */

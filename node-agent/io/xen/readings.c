@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "common/io/clock.h"
+#include "common/io/scope.h"
 #include "node-agent/io/xen/amounts.h"
 #include "node-agent/io/xen/capacity.h"
 #include "node-agent/io/xen/device_counters.h"
 #include "node-agent/io/xen/domain.h"
+#include "node-agent/io/xen/domain_infos.h"
 #include "node-agent/io/xen/known_domains.h"
 #include "node-agent/io/xen/records.h"
 
@@ -178,12 +180,11 @@ int readings_list(struct xen_host *host, struct xen_session *session, struct dom
     int count = 0;
     out->count = 0;
     out->read_at_ms = clock_boot_ms();
-    libxl_dominfo *list = libxl_list_domain(session->ctx, &count);
+    SCOPE_FREE libxl_dominfo *list = domain_infos_read(session, &count, err);
     if (list == NULL) {
-        return err_set(err, -EIO, "libxl does not list the domains");
+        return err->code;
     }
     read_domains(&listing, list, count);
-    libxl_dominfo_list_free(list, count);
     records_visit(host, RECORDS_DOMAINS, "", add_kept, &listing);
     (void)pthread_mutex_lock(&host->mutex);
     capacity_show(&listing.capacity, &host->settings, &host->status);
