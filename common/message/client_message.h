@@ -63,8 +63,10 @@ struct request {
     uint8_t request_id[REQUEST_ID_BYTES]; /* all zero: none (reading only) */
     enum method method;
     enum object_kind kind;
-    char name[NAME_SIZE];    /* of the object; empty: all */
-    char service[NAME_SIZE]; /* filters; each empty: no filter */
+    char name[NAME_SIZE]; /* of the object; empty: all */
+    /* Filters; each empty: no filter. With kind PROFILE service means: not the profiles that
+     * are stored, but what was measured of this service while it ran, as a profile. */
+    char service[NAME_SIZE];
     char node[NAME_SIZE];
     uint64_t at_revision; /* change only if the object (PUT: the cluster, for a plan) is still
                              at it; 0: any */

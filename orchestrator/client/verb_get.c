@@ -245,7 +245,8 @@ static int parse_wanted(struct client *client, int count, char **words, struct w
     }
     bool placed = out->kind == OBJECT_KIND_SERVICE || out->kind == OBJECT_KIND_VM ||
                   out->kind == OBJECT_KIND_UNSPECIFIED;
-    if ((client->service != NULL && !placed) ||
+    const bool learnt = client->service != NULL && out->kind == OBJECT_KIND_PROFILE;
+    if ((client->service != NULL && !placed && !learnt) ||
         (client->node != NULL && !placed && out->kind != OBJECT_KIND_NODE)) {
         return client_error(client, REPLY_INVALID, "%s have no %s", client_plural(out->kind),
                             client->service != NULL ? "--service" : "--node");

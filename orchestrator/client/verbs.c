@@ -39,7 +39,8 @@ static const struct verb verbs[] = {
     {"get", LOOK, "TYPE [NAME]", "list objects",
      "  types: service (svc) vm node image storage network (net) agreement profile\n"
      "         settings decision metric\n"
-     "  --service S, --node N  only what belongs there\n"
+     "  --service S, --node N  only what belongs there; of profiles: what was measured of S\n"
+     "                        while it ran, to be kept with -o yaml and applied\n"
      "  -w, -wSECONDS         again and again; with -o json one object per line\n"
      "  --since 1h, --after N of decisions\n"
      "  arbiter get svc -o wide\n  arbiter get vm --service shop -o json\n",

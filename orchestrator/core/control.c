@@ -92,6 +92,7 @@ static void propose(struct cluster *cluster, struct service_record *service,
     struct control_service *state = control_service_of(cluster, service);
     scheduler->propose(&service->scheduler, view, control_profile(cluster, service, &use),
                        &state->proposal);
+    control_note_point(cluster, service, view);
     control_tell_outdated(cluster, service, out);
     state->proposed = true;
     cluster->control->wanted = true;

@@ -21,6 +21,7 @@
 #define ORCHESTRATOR_CORE_CONTROL_H
 
 #include "orchestrator/core/state.h"
+#include "schedulers/profile_points.h"
 
 #define CONTROL_OUTCOMES_MAX 16 /* decisions that wait for their measured effect */
 
@@ -60,6 +61,7 @@ struct control_service {
     uint64_t outdated_revision; /* of the profile; 0: none, or of what was learnt */
     double deviation;           /* CPU that it takes over what was said, as a factor */
     bool outdated_untold;
+    struct profile_points points; /* that were measured in quiet times */
 };
 
 /* One VM of the problem under way and what it looked like then. */
@@ -268,6 +270,12 @@ const struct profile_use *control_profile(const struct cluster *cluster,
  * out of date; NAN: it is right as far as is known. */
 double control_profile_outdated(const struct cluster *cluster,
                                 const struct service_record *service);
+/* Keeps what was measured of it, where its newest proposal says that this was in quiet. */
+void control_note_point(struct cluster *cluster, struct service_record *service,
+                        const struct service_view *view);
+/* What was measured of it while it ran, as a profile; false: nothing. */
+bool control_learnt_profile(const struct cluster *cluster, const struct service_record *service,
+                            struct profile *out);
 /* What is foreseen of it rests on. */
 enum model_basis control_basis(const struct cluster *cluster,
                                const struct service_record *service);

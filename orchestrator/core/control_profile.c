@@ -80,6 +80,52 @@ double control_profile_outdated(const struct cluster *cluster,
     return outdated ? state->deviation : (double)NAN;
 }
 
+void control_note_point(struct cluster *cluster, struct service_record *service,
+                        const struct service_view *view)
+{
+    struct control_service *state = control_service_of(cluster, service);
+    const uint32_t vms = view->vms_running;
+    if (!state->proposal.learnt || vms == 0 || view->cap_pct < vms || !(view->load > 0.0) ||
+        !(view->measured > 0.0)) {
+        return;
+    }
+    const struct profile_resources with = least_resources(cluster, service);
+    const struct profile_point seen = {.load = view->load / vms,
+                                       .cap_pct = view->cap_pct / vms,
+                                       .vcpus = with.vcpus,
+                                       .x = view->measured,
+                                       .memory_kib = with.memory_kib,
+                                       .io_kib_s = with.io_kib_s};
+    profile_points_add(&state->points, &seen, cluster->now_ms);
+}
+
+bool control_learnt_profile(const struct cluster *cluster, const struct service_record *service,
+                            struct profile *out)
+{
+    const struct control_service *state = state_of(cluster, service);
+    if (state == NULL || state->points.count == 0) {
+        return false;
+    }
+    *out = (struct profile){.version = 1,
+                            .response_time = service->spec.objective.response_time,
+                            .tool = "arbiter",
+                            .points_count = state->points.count};
+    memcpy(out->profile, service->spec.service, sizeof out->profile);
+    uint32_t first = 0;
+    const struct vm_record *vm = cluster_next_vm_of(cluster, service, &first);
+    if (vm != NULL) {
+        memcpy(out->on_node, vm->vm.node, sizeof out->on_node);
+    }
+    int64_t newest_ms = 0;
+    for (uint32_t i = 0; i < out->points_count; i++) {
+        const struct profile_learnt *item = &state->points.items[i];
+        out->points[i] = item->point;
+        newest_ms = item->at_ms > newest_ms ? item->at_ms : newest_ms;
+    }
+    out->measured_wall_ms = cluster->wall_ms - (cluster->now_ms - newest_ms);
+    return true;
+}
+
 void control_tell_outdated(struct cluster *cluster, struct service_record *service,
                            struct effects *out)
 {

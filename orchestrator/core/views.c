@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/service_level.h"
+#include "orchestrator/core/control.h"
 #include "orchestrator/core/state.h"
 
 /* ---- pages ---- */
@@ -210,17 +211,30 @@ static void give_agreement(struct page *page, const struct agreement_record *agr
     give(page, &item);
 }
 
-static void give_profile(struct page *page, const struct profile_record *profile)
+/* What was measured of one service while it ran. */
+static uint64_t list_learnt(struct page *page)
 {
     struct item item;
+    const struct service_record *service =
+        table_find(&page->cluster->services, page->request->service);
+    if (service == NULL || !may_see(page, service->meta.owner) ||
+        !matches(page->request->name, service->spec.service)) {
+        return 0;
+    }
     item.kind = ITEM_KIND_OBJECT;
-    fill_object(&item.object, OBJECT_KIND_PROFILE, &profile->meta);
-    item.object.profile = profile->spec;
-    give(page, &item);
+    fill_object(&item.object, OBJECT_KIND_PROFILE, &service->meta);
+    if (control_learnt_profile(page->cluster, service, &item.object.profile)) {
+        item.object.changed_wall_ms = item.object.profile.measured_wall_ms;
+        give(page, &item);
+    }
+    return 0;
 }
 
 static uint64_t list_profiles(struct page *page, uint64_t from)
 {
+    if (page->request->service[0] != '\0') {
+        return list_learnt(page);
+    }
     const struct table *table = &page->cluster->profiles;
     const struct profile_record *profile = NULL;
     for (uint32_t i = (uint32_t)from; (profile = table_next(table, &i)) != NULL;) {
@@ -231,7 +245,11 @@ static uint64_t list_profiles(struct page *page, uint64_t from)
         if (page->left == 0) {
             return table_slot(table, profile);
         }
-        give_profile(page, profile);
+        struct item item;
+        item.kind = ITEM_KIND_OBJECT;
+        fill_object(&item.object, OBJECT_KIND_PROFILE, &profile->meta);
+        item.object.profile = profile->spec;
+        give(page, &item);
     }
     return 0;
 }

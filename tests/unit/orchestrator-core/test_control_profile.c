@@ -107,3 +107,49 @@ Test(control_profile, one_event_and_a_problem_say_that_it_is_out_of_date)
     cr_expect_eq(status.problem, REASON_NONE);
     bench_finish();
 }
+
+static struct item learnt[4];
+static uint32_t learnt_count;
+
+static void take_learnt(void *context, const struct item *item)
+{
+    (void)context;
+    cr_assert_lt(learnt_count, 4);
+    learnt[learnt_count++] = *item;
+}
+
+Test(control_profile, what_was_measured_comes_back_as_a_profile_of_its_owner)
+{
+    bench_start(MODE_ACT);
+    load = 50;
+    factor = 1.0;
+    struct service_record *shop = profiled_shop(150);
+    (void)snprintf(shop->meta.owner, sizeof shop->meta.owner, "alice");
+    shop->spec.profile[0] = '\0';
+    struct request request = {.method = METHOD_GET, .kind = OBJECT_KIND_PROFILE};
+    (void)snprintf(request.service, sizeof request.service, "shop");
+    cr_expect_eq(cluster_items(bench.cluster, &request, "alice", bench.cluster->now_ms,
+                               take_learnt, NULL),
+                 0);
+    cr_expect_eq(learnt_count, 0, "nothing was measured yet");
+    run_periods(60);
+    (void)cluster_items(bench.cluster, &request, "bob", bench.cluster->now_ms, take_learnt,
+                        NULL);
+    cr_expect_eq(learnt_count, 0, "it is not bob's");
+    (void)cluster_items(bench.cluster, &request, "alice", bench.cluster->now_ms, take_learnt,
+                        NULL);
+    cr_assert_eq(learnt_count, 1);
+    const struct profile *profile = &learnt[0].object.profile;
+    cr_expect_str_eq(profile->profile, "shop");
+    cr_expect_str_eq(profile->on_node, "xen1");
+    cr_expect_eq(profile->response_time.p95_ms, 200);
+    cr_assert_gt(profile->points_count, 0);
+    for (uint32_t i = 0; i < profile->points_count; i++) {
+        const struct profile_point *point = &profile->points[i];
+        cr_expect_float_eq(point->load, 50, 1e-9);
+        cr_expect_float_eq(point->x, x_of(50, point->cap_pct, 1.0), 0.05 * point->x);
+    }
+    struct profile_table table;
+    cr_expect_eq(profile_init(&table, profile->points, profile->points_count, NULL), 0);
+    bench_finish();
+}
