@@ -11,7 +11,7 @@
  * What is proposed needs B with a margin for the noise of few requests, and where there is room
  * some headroom besides, for more load: the optimizer's guard gives that up before anybody goes
  * without. The model is renewed when it has become too low, or plainly too high; the wish goes
- * up at once and down only to the highest of the last 24 periods. A backlog that the model does
+ * up at once and down only to the highest of the last 5 minutes. A backlog that the model does
  * not explain is answered by the ratio rule, and a plainly good x is believed more than the
  * model: it never asks for more.
  */
@@ -42,13 +42,14 @@
 #define SPARE_MOST     1.5    /* of the need: more is not wished for */
 #define WISH_UP        0.08   /* part by which the wish moves at once, up */
 #define WISH_DOWN      0.15
-#define OVER_SIGMAS    3.0 /* x so far above its target is no noise */
-#define FAR_LOWER      0.5 /* of the x that was foreseen: no noise */
-#define FALLING        0.7 /* of x before: a backlog that drains */
-#define KEEP_PERIODS   24
-#define DENIED_PERIODS 6    /* a guess that is not granted stands so long */
-#define DEMAND_PERIODS 3    /* CPU of a request is the highest of these */
-#define LOAD_NONE      0.01 /* requests/s */
+#define OVER_SIGMAS    3.0    /* x so far above its target is no noise */
+#define FAR_LOWER      0.5    /* of the x that was foreseen: no noise */
+#define FALLING        0.7    /* of x before: a backlog that drains */
+#define KEEP_MS        300000 /* the wish stays at its highest for so long */
+#define KEEP_SLOTS     25     /* of a 24th of that: the oldest is nearly out of it */
+#define DENIED_PERIODS 6      /* a guess that is not granted stands so long */
+#define DEMAND_PERIODS 3      /* CPU of a request is the highest of these */
+#define LOAD_NONE      0.01   /* requests/s */
 #define NOISE_FIRST    0.15
 #define DEMAND_LEAST   0.01 /* percent */
 #define LEARNT_LEAST                                                                           \
@@ -63,9 +64,9 @@ struct response_state {
     double x_before;
     double costs[DEMAND_PERIODS]; /* CPU of a request, percent times seconds, newest periods */
     uint32_t costs_next;
-    uint32_t denied; /* periods in which it had less than its need */
-    uint32_t next;
-    float wants[KEEP_PERIODS]; /* ring of the newest wants, before the maximum */
+    uint32_t denied;         /* periods in which it had less than its need */
+    int64_t slot;            /* number of the newest slot of time */
+    float wants[KEEP_SLOTS]; /* ring by slot: the highest want in it, before the maximum */
     int64_t changed_ms;
     int64_t over_ms; /* when x was last over its target */
     struct response_fit fit;
@@ -74,24 +75,39 @@ struct response_state {
 };
 _Static_assert(sizeof(struct response_state) <= SCHEDULER_STATE_BYTES, "state fits its buffer");
 
+static int64_t slot_of(const struct service_view *view)
+{
+    const int64_t slot = view->now_ms / (KEEP_MS / (KEEP_SLOTS - 1));
+    return slot > 0 ? slot : 0;
+}
+
 /* Nothing is known of the time before: what was granted then counts as needed. */
 static void start(struct response_state *state, const struct service_view *view)
 {
     if (!state->started) {
         state->started = true;
         state->over_ms = INT64_MIN / 2;
-        for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
+        state->slot = slot_of(view);
+        for (uint32_t i = 0; i < KEEP_SLOTS; i++) {
             state->wants[i] = (float)view->cap_pct;
         }
     }
 }
 
-static double highest_want(struct response_state *state, double want_pct)
+/* However many calls there are in it: the highest of the last 5 minutes. */
+static double highest_want(struct response_state *state, const struct service_view *view,
+                           double want_pct)
 {
-    state->wants[state->next] = (float)want_pct;
-    state->next = (state->next + 1) % KEEP_PERIODS;
+    const int64_t now = slot_of(view);
+    for (uint32_t i = 0; i < KEEP_SLOTS && state->slot < now; i++) {
+        state->slot++;
+        state->wants[state->slot % KEEP_SLOTS] = 0.0F;
+    }
+    state->slot = now; /* a clock that was set back begins there */
+    float *newest = &state->wants[now % KEEP_SLOTS];
+    *newest = (float)want_pct > *newest ? (float)want_pct : *newest;
     double highest = 0.0;
-    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
+    for (uint32_t i = 0; i < KEEP_SLOTS; i++) {
         highest = fmax(highest, (double)state->wants[i]);
     }
     return highest;
@@ -124,7 +140,7 @@ static void drop_profile(struct response_state *state)
 /* Forgets needs higher than this: they were guesses made without knowledge. */
 static void limit_wants(struct response_state *state, double want_pct)
 {
-    for (uint32_t i = 0; i < KEEP_PERIODS; i++) {
+    for (uint32_t i = 0; i < KEEP_SLOTS; i++) {
         state->wants[i] = (float)fmin((double)state->wants[i], want_pct);
     }
 }
@@ -266,7 +282,7 @@ static double guess(struct response_state *state, const struct service_view *vie
     if (view->measured > 1.0) {
         limit_wants(state, want);
     }
-    (void)highest_want(state, want);
+    (void)highest_want(state, view, want);
     return want;
 }
 
@@ -284,10 +300,11 @@ static void insist(struct response_state *state)
 }
 
 /* The wish goes up at once, and down to the highest of the newest. */
-static double wish(struct response_state *state, double want_pct)
+static double wish(struct response_state *state, const struct service_view *view,
+                   double want_pct)
 {
     const double before = state->held.want_pct;
-    const double highest = highest_want(state, want_pct);
+    const double highest = highest_want(state, view, want_pct);
     const bool stays = want_pct <= before * (1.0 + WISH_UP) &&
                        highest >= before * (1.0 - WISH_DOWN) && state->held_known;
     return stays ? before : highest;
@@ -313,7 +330,7 @@ static void renew(struct response_state *state, const struct service_view *view)
     const double more =
         response_need(&now.model, fmax(b_pct * SPARE, now.demand_pct), 1.0, view);
     now.need_pct = now.stretch * need;
-    now.want_pct = wish(state, now.stretch * fmax(fmin(easy, most), fmin(more, most)));
+    now.want_pct = wish(state, view, now.stretch * fmax(fmin(easy, most), fmin(more, most)));
     const double used = response_need(&now.model, b_pct * (1.0 + margin(view)), 1.0, view);
     if (!state->held_known || now.stretch * used > state->held.need_pct ||
         now.need_pct < state->held.need_pct * (1.0 - BAND)) {
@@ -409,7 +426,7 @@ static void propose_idle(struct response_state *state, const struct service_view
                          struct proposal *out)
 {
     model_hold(view, REASON_LEVEL_SPARE, out);
-    const double highest = highest_want(state, view->cap_min_pct);
+    const double highest = highest_want(state, view, view->cap_min_pct);
     out->model = MODEL_KIND_PS;
     out->b_pct = 0.0;
     out->a_pct =

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Services whose load sways around what their node can do: who is sacrificed stays so, and does not take turns with
-# the others at every small change. Without a sticky triage they change places about 30 times in these runs.
+# the others at every small change. Without a sticky triage they go in and out about 60 times in these runs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
@@ -14,8 +14,9 @@ trap 'rm -rf "$out"' EXIT
 
 turns=0
 low=0
-for seed in 1 2 3 4; do
-    "$sim" tests/sim/scenarios/at-the-limit.yaml --seed "$seed" --series "$out/series" > "$out/log"
+for run in 24/1 24/2 24/3 24/4 25/1 25/2 25/3 25/4 26/1 26/2 26/3 26/4; do # requests/s, seed
+    sed "s|rate: 25,|rate: ${run%/*},|" tests/sim/scenarios/at-the-limit.yaml > "$out/scenario.yaml"
+    "$sim" "$out/scenario.yaml" --seed "${run#*/}" --series "$out/series" > "$out/log"
     # far below and near the floor are told apart; what is between is on its way
     read -r here below < <(awk -F, '
         NR > 1 && $1 > 300 {
@@ -31,7 +32,7 @@ if [ "$low" -lt 1000 ]; then
     echo "hardly anybody was sacrificed ($low seconds): this shows nothing"
     exit 1
 fi
-if [ "$turns" -gt 8 ]; then
-    echo "services went in and out $turns times, at most 8 are few"
+if [ "$turns" -gt 30 ]; then
+    echo "services went in and out $turns times, at most 30 are few"
     exit 1
 fi

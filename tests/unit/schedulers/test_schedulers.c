@@ -83,7 +83,7 @@ static void expect_step_answered(bool answers_only)
         }
         plant.b = 110; /* more than twice what the cap allows */
         int met_from = -1;
-        for (int i = 0; i < 40; i++) {
+        for (int i = 0; i < 80; i++) { /* more than 5 minutes */
             web_step(&plant, &view);
             if (view.measured <= 1 && met_from < 0) {
                 met_from = i;
@@ -115,14 +115,14 @@ Test(response_time, spare_is_given_back_slowly)
     struct service_view view = web_view();
     struct proposal out;
     plant.b = 120;
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 80; i++) { /* longer than what was before counts */
         web_step(&plant, &view);
         scheduler->propose(&state, &view, NULL, &out);
         plant.cap = out.want_pct;
     }
     const uint32_t before = plant.cap;
     plant.b = 20;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 55; i++) { /* not yet 5 minutes */
         web_step(&plant, &view);
         scheduler->propose(&state, &view, NULL, &out);
         cr_expect_eq(out.want_pct, before, "period %d", i);
@@ -135,6 +135,42 @@ Test(response_time, spare_is_given_back_slowly)
     }
     cr_expect_lt(plant.cap, 60);
     cr_expect_geq(plant.cap, 40);
+}
+
+/* How long after its load went down a service asks for less. */
+static int64_t kept_ms(uint32_t period_ms)
+{
+    const struct scheduler *scheduler = scheduler_find("response_time");
+    struct web_plant plant = {.a = 15, .b = 120, .cap = 200};
+    struct scheduler_state state = {0};
+    struct service_view view = web_view();
+    struct proposal out;
+    view.period_ms = period_ms;
+    while (view.now_ms < 1200000) {
+        web_step(&plant, &view);
+        scheduler->propose(&state, &view, NULL, &out);
+        plant.cap = out.want_pct;
+    }
+    const int64_t down_ms = view.now_ms;
+    const uint32_t before = plant.cap;
+    plant.b = 20;
+    while (plant.cap == before && view.now_ms < down_ms + 1200000) {
+        web_step(&plant, &view);
+        scheduler->propose(&state, &view, NULL, &out);
+        plant.cap = out.want_pct;
+    }
+    return view.now_ms - down_ms;
+}
+
+Test(response_time, spare_is_kept_for_five_minutes_whatever_the_period_is)
+{
+    const uint32_t periods_ms[] = {1000, 5000, 10000, 30000, 60000};
+    for (size_t i = 0; i < sizeof periods_ms / sizeof *periods_ms; i++) {
+        const int64_t kept = kept_ms(periods_ms[i]);
+        cr_expect_geq(kept, 285000, "period %u: %d ms", periods_ms[i], (int)kept);
+        cr_expect_leq(kept, 320000 + periods_ms[i], "period %u: %d ms", periods_ms[i],
+                      (int)kept);
+    }
 }
 
 Test(response_time, steady_noise_moves_nothing)
@@ -260,7 +296,7 @@ Test(response_time, no_load_returns_to_the_minimum)
     view.load = 0;
     view.cpu_used_pct = 0;
     view.measurement_age_ms = 100;
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < 65; i++) {
         view.now_ms += 5000;
         scheduler->propose(&state, &view, NULL, &out);
         view.cap_pct = out.want_pct;
