@@ -138,6 +138,7 @@ struct control {
     uint64_t advice_hash;       /* of the newest advice */
     struct control_loss loss;
     struct control_memory memory;
+    int64_t next_take_back_ms; /* control_pause.c */
     struct control_outcome outcomes[CONTROL_OUTCOMES_MAX];
 };
 

@@ -21,6 +21,7 @@
 #define PAUSED_MS         300000 /* at least, and room for so long before it ends */
 #define AGAIN_MS          600000 /* not before, after it was taken back */
 #define MARGIN_PCT        5      /* of a node: more than its least CPU is to be there */
+#define TAKE_BACK_MS      1000   /* between two looks */
 #define TAKE_BACK_EFFECTS 16
 
 bool control_is_paused(const struct vm_record *vm)
@@ -271,6 +272,10 @@ static void take_back(struct cluster *cluster, struct service_record *service, c
 
 void control_take_back(struct cluster *cluster, struct effects *out)
 {
+    if (cluster->now_ms < cluster->control->next_take_back_ms) {
+        return;
+    }
+    cluster->control->next_take_back_ms = cluster->now_ms + TAKE_BACK_MS;
     struct service_record *service = NULL;
     for (uint32_t i = 0; (service = table_next(&cluster->services, &i)) != NULL;) {
         if (!has_paused(cluster, service)) {

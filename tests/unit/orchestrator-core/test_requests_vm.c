@@ -161,3 +161,26 @@ Test(requests_vm, orders_of_people_are_carried_out_in_hold)
     cr_assert_eq(desk_vm(desk, "more-web-1")->vm.phase, VM_PHASE_ASSIGNED);
     desk_free(desk);
 }
+
+Test(requests_vm, order_for_a_vm_that_the_manager_paused_is_the_persons_from_then_on)
+{
+    struct desk *desk = desk_with_shop();
+    struct request order = {
+        .method = METHOD_SET_STATE, .kind = OBJECT_KIND_SERVICE, .run_state = RUN_STATE_PAUSED};
+    (void)snprintf(order.name, NAME_SIZE, "shop");
+    for (int i = 1; i <= 2; i++) {
+        char name[NAME_SIZE];
+        (void)snprintf(name, sizeof name, "shop-web-%d", i);
+        desk_vm(desk, name)->vm.desired = RUN_STATE_PAUSED;
+        desk_vm(desk, name)->vm.paused_by_manager = true;
+    }
+    cr_assert_eq(desk_ask(desk, &ALICE, &order), REPLY_DONE);
+    cr_expect_eq(desk_vm(desk, "shop-web-1")->vm.desired, RUN_STATE_PAUSED);
+    cr_expect_not(desk_vm(desk, "shop-web-1")->vm.paused_by_manager, "it stays paused");
+    desk_vm(desk, "shop-web-2")->vm.paused_by_manager = true;
+    order.run_state = RUN_STATE_RUNNING;
+    cr_assert_eq(desk_ask(desk, &ALICE, &order), REPLY_DONE);
+    cr_expect_eq(desk_vm(desk, "shop-web-2")->vm.desired, RUN_STATE_RUNNING);
+    cr_expect_not(desk_vm(desk, "shop-web-2")->vm.paused_by_manager);
+    desk_free(desk);
+}
