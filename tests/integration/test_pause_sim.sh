@@ -43,6 +43,13 @@ expect "calls to pause" "$(grep -c ' node1 call pause ' "$out/trace")" 1
 expect "calls to pause light" "$(grep -c ' node1 call pause light-web-1 ' "$out/trace")" 1
 expect "percent of the busy time under the floor" "$(under "$out/series")" 0
 
+# A restart in between: who was paused by the manager is known from the store, and nobody is forgotten.
+sed 's/^  load:/  faults:\n    - {at: 300s, kind: restart-orchestrator}\n  load:/' $scenario > "$out/restart.yaml"
+"$sim" "$out/restart.yaml" --seed 1 --trace "$out/trace" > "$out/log"
+expect "restarts" "$(grep -c 'kind: restart-orchestrator' "$out/restart.yaml")" 1
+expect "calls to pause, with a restart" "$(grep -c ' node1 call pause ' "$out/trace")" 1
+expect "decisions to take it back, with a restart" "$(count "$out/trace" "take light back" $applied)" 1
+
 sed '/^when_sacrificed:/d' $scenario > "$out/without.yaml"
 "$sim" "$out/without.yaml" --seed 1 --trace "$out/trace" --series "$out/series" > "$out/log"
 expect "calls to pause without permission" "$(grep -c ' node1 call pause ' "$out/trace")" 0
