@@ -42,12 +42,13 @@ int control_init(struct cluster *cluster)
     control->vm_marks = calloc(vms, sizeof *control->vm_marks);
     control->node_slack = calloc(nodes, sizeof *control->node_slack);
     control->slack = calloc(nodes, sizeof *control->slack);
-    const bool complete = control->node_slack != NULL && control->slack != NULL &&
-                          control->services != NULL && control->nodes != NULL &&
-                          control->node_index != NULL && control->node_least != NULL &&
-                          control->problem_services != NULL && control->service_slots != NULL &&
-                          control->service_revisions != NULL && control->cap_before != NULL &&
-                          control->vms != NULL && control->vm_marks != NULL;
+    control->loss.counted = calloc(nodes, sizeof *control->loss.counted);
+    const bool complete =
+        control->node_slack != NULL && control->slack != NULL && control->services != NULL &&
+        control->nodes != NULL && control->node_index != NULL && control->node_least != NULL &&
+        control->problem_services != NULL && control->service_slots != NULL &&
+        control->service_revisions != NULL && control->cap_before != NULL &&
+        control->vms != NULL && control->vm_marks != NULL && control->loss.counted != NULL;
     if (!complete) {
         return -ENOMEM;
     }
@@ -66,6 +67,7 @@ void control_finish(struct cluster *cluster)
     free(control->services);
     free(control->nodes);
     free(control->node_index);
+    free(control->loss.counted);
     free(control->node_least);
     free(control->problem_services);
     free(control->service_slots);

@@ -77,6 +77,7 @@ struct control_loss {
     uint64_t asked_for_by; /* revision of the first SOLVE with them; 0: none yet */
     char node[NAME_SIZE];  /* that was lost, the newest one */
     uint32_t nodes;        /* lost together */
+    bool *counted;         /* by slot of the node: among these */
     uint32_t restarts;
     bool grown; /* since it was last stored */
     struct decision decision;

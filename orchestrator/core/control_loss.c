@@ -17,6 +17,7 @@ static void begin(struct cluster *cluster, struct control_loss *loss, enum reaso
     loss->open = true;
     loss->node[0] = '\0';
     loss->nodes = 0;
+    memset(loss->counted, 0, cluster->nodes.capacity * sizeof *loss->counted);
     loss->restarts = 0;
     loss->decision = *emit_new_decision(cluster, out);
     loss->decision.reason = cause;
@@ -32,10 +33,10 @@ void control_loss_restart(struct cluster *cluster, struct vm_record *vm,
     if (!loss->open) {
         begin(cluster, loss, cause, out);
     }
-    if (strcmp(loss->node, lost->spec.node) != 0) {
-        memcpy(loss->node, lost->spec.node, sizeof loss->node);
-        loss->nodes++;
-    }
+    memcpy(loss->node, lost->spec.node, sizeof loss->node);
+    bool *counted = &loss->counted[table_slot(&cluster->nodes, lost)];
+    loss->nodes += *counted ? 0 : 1;
+    *counted = true;
     loss->restarts++;
     loss->asked_for_by = 0; /* what is being solved does not know of this one */
     loss->grown = true;

@@ -114,6 +114,23 @@ Test(control_loss, starts_and_caps_of_survivors_are_one_decision)
     bench_finish();
 }
 
+Test(control_loss, a_node_whose_vms_start_in_two_rounds_is_counted_once)
+{
+    three(MODE_ACT);
+    (void)node("xen4");
+    bench.keep_answer = true;
+    lose("xen1", true);
+    lose("xen2", true);
+    (void)place("news", "xen1", 1, 10); /* that the first round left over */
+    lose("xen1", true);
+    cr_expect_eq(bench.cluster->control->loss.restarts, 3);
+    cr_expect_eq(bench.cluster->control->loss.nodes, 2);
+    cr_expect_not_null(strstr(bench.decision.text, "2 nodes are lost"), "%s",
+                       bench.decision.text);
+    bench_answer(&bench.cluster->control->problem, bench.revision);
+    bench_finish();
+}
+
 Test(control_loss, an_answer_to_what_was_asked_before_the_loss_is_not_taken_for_room)
 {
     three(MODE_ACT);
