@@ -245,11 +245,15 @@ static bool learn(struct response_state *state, const struct service_view *view,
         (void)response_fit_learn(&state->fit, &seen);
         return true;
     }
+    if (seen.profile != NULL && !response_watch_covers(&seen)) {
+        return false;
+    }
     struct response_model model = response_fit_model(&state->fit, seen.vms);
     model.profile = state->profile;
     model.cost_pct_s = demand_pct / view->load;
     const double foreseen = response_model_x(&model, demand_pct, view->cap_pct);
-    if (state->fit.count > 0 && isfinite(foreseen) && view->measured < FAR_LOWER * foreseen) {
+    if (state->profile == NULL && state->fit.count > 0 && isfinite(foreseen) &&
+        view->measured < FAR_LOWER * foreseen) {
         state->fit.count = 0; /* a plainly lower need is believed at once */
     }
     *deviation = deviation_of(&model, demand_pct, view);

@@ -8,6 +8,7 @@
 #define DEVIATION_MOST 4.0                 /* one measurement alone says no more than this */
 #define ALARM_K        0.5
 #define ALARM_H        10.0
+#define KEPT_UP        10.0   /* of x: from here on it is only a sign for overload */
 #define NEARLY         1.0001 /* of the best x of a table: reached in spite of rounding */
 
 bool response_watch_is_far(double deviation)
@@ -24,6 +25,14 @@ bool response_watch_begin(struct response_watch *watch, const struct profile_use
     *watch = (struct response_watch){.revision = revision};
     profile_alarm_start(&watch->alarm, ALARM_K, ALARM_H);
     return true;
+}
+
+bool response_watch_covers(const struct response_measurement *seen)
+{
+    const struct profile_value said =
+        profile_predict(seen->profile->table, seen->load / seen->vms, seen->r_pct / seen->vms,
+                        &seen->profile->with);
+    return !said.extrapolated && said.x * seen->profile->factor < KEPT_UP;
 }
 
 bool response_watch_learn(struct response_watch *watch, const struct response_measurement *seen,

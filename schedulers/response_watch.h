@@ -25,6 +25,10 @@ struct response_watch {
 /* True: another profile than before (NULL: none), so that all starts anew. */
 bool response_watch_begin(struct response_watch *watch, const struct profile_use *profile);
 
+/* The profile says something of this measurement: it lies within what was measured, and where
+ * the service kept up. From elsewhere nothing can be learnt by its law. */
+bool response_watch_covers(const struct response_measurement *seen);
+
 /*
  * One measurement of a quiet time, with the relative deviation of x. True: the profile is out
  * of date now; said once. Nothing is said of what lies beyond what was measured.

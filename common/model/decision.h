@@ -83,6 +83,7 @@ enum event_kind {
     EVENT_KIND_SCHEDULER_LATE = 14,
     EVENT_KIND_PROFILE_OUTDATED = 15, /* of a service: measure it again */
 };
+#define EVENT_KIND_COUNT 16
 
 struct event_record {
     uint64_t id; /* rises without gaps */

@@ -9,11 +9,10 @@
 #include "orchestrator/client/verb.h"
 
 #define FOLLOW_POLL_MS 500
-#define EVENT_KINDS    15
 
 struct events {
     struct output *output;
-    bool kinds[EVENT_KINDS]; /* that are shown */
+    bool kinds[EVENT_KIND_COUNT]; /* that are shown */
     int64_t since_wall_ms;
     uint64_t newest; /* id that was seen, shown or not */
 };
@@ -24,7 +23,7 @@ static int unknown_kind(struct client *client, const char *word)
     char suggestion[TEXT_SIZE];
     char known[TEXT_SIZE] = "";
     closest_word_begin(&closest, word);
-    for (int i = 1; i < EVENT_KINDS; i++) {
+    for (int i = 1; i < EVENT_KIND_COUNT; i++) {
         size_t used = strlen(known);
         closest_word_offer(&closest, event_kind_word((enum event_kind)i));
         (void)snprintf(known + used, sizeof known - used, " %s",
@@ -38,9 +37,9 @@ static int unknown_kind(struct client *client, const char *word)
 }
 
 /* "decision,alarm"; not given: all. */
-static int parse_kinds(struct client *client, bool kinds[EVENT_KINDS])
+static int parse_kinds(struct client *client, bool kinds[EVENT_KIND_COUNT])
 {
-    for (int i = 0; i < EVENT_KINDS; i++) {
+    for (int i = 0; i < EVENT_KIND_COUNT; i++) {
         kinds[i] = client->kind == NULL;
     }
     for (const char *at = client->kind; at != NULL && *at != '\0';) {
@@ -48,7 +47,7 @@ static int parse_kinds(struct client *client, bool kinds[EVENT_KINDS])
         size_t length = strcspn(at, ",");
         bool found = false;
         (void)snprintf(word, sizeof word, "%.*s", (int)length, at);
-        for (int i = 1; i < EVENT_KINDS; i++) {
+        for (int i = 1; i < EVENT_KIND_COUNT; i++) {
             bool same = strcmp(event_kind_word((enum event_kind)i), word) == 0;
             kinds[i] = kinds[i] || same;
             found = found || same;
@@ -69,7 +68,7 @@ static void take_event(void *context, const struct item *item)
     }
     unsigned kind = (unsigned)item->event.kind;
     events->newest = item->event.id;
-    if (kind >= EVENT_KINDS || events->kinds[kind]) {
+    if (kind >= EVENT_KIND_COUNT || events->kinds[kind]) {
         output_item(events->output, item);
     }
 }

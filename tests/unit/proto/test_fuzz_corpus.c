@@ -14,7 +14,7 @@
 #include "proto/codec_parts.h"
 #include "random_message.h"
 
-#define SEEDS 12
+#define SEEDS 16
 
 struct target {
     const char *name;

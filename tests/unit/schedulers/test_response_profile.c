@@ -84,6 +84,22 @@ Test(response_profile, the_first_proposal_is_right_where_without_one_it_takes_ma
     cr_expect(trial.out.want_pct < 126, "%u", trial.out.want_pct);
 }
 
+Test(response_profile, the_first_users_of_a_new_service_teach_it_nothing_wrong)
+{
+    static struct profile_table table;
+    const struct profile_use use = profile_of_truth(&table, 1);
+    struct trial trial;
+    start(&trial, 4, 20); /* below every load that was measured */
+    for (int i = 0; i < 3; i++) {
+        period(&trial, &use, 1.0);
+    }
+    trial.view.load = 60; /* now they are all there, and it does not keep up */
+    period(&trial, &use, 1.0);
+    cr_expect_eq(trial.out.basis, MODEL_BASIS_PROFILE);
+    const double need = model_need(&trial.out, 1.0);
+    cr_expect(need > 126 && need < 140, "%g", need);
+}
+
 Test(response_profile, several_vms_share_the_load)
 {
     static struct profile_table table;
