@@ -4,7 +4,8 @@
 #   tests/xen/run.sh                    all scenarios
 #   tests/xen/run.sh --scenario NAME    one, or several with more --scenario
 #   tests/xen/run.sh --keep             at the end the hosts stay up until Enter is pressed
-#   tests/xen/run.sh --jobs N            so many labs side by side (2); scenarios of two hosts come last, alone
+#   tests/xen/run.sh --jobs N           so many labs side by side (2); what measures or needs two hosts comes last
+#   tests/xen/run.sh --attempts N       a scenario that fails is made again, in a new lab; the last time counts
 #   tests/xen/run.sh --list             what there is
 #   tests/xen/run.sh --packages FOLDER  our packages, as they are; without it they are built
 # $ARBITER_XEN (build/xen) keeps what was built.
@@ -12,12 +13,13 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 skip() { echo "skipped: $1"; exit 77; }
-scenarios=() keep=0 packages= jobs=2
+scenarios=() keep=0 packages='' jobs=2 attempts=1
 while [[ $# -gt 0 ]]; do
   case $1 in
     --scenario) scenarios+=("$2"); shift ;;
     --keep) keep=1 ;;
     --jobs) jobs=$2; shift ;;
+    --attempts) attempts=$2; shift ;;
     --packages) packages=$(realpath "$2") || exit 2; shift ;;
     --list)
       for file in tests/xen/scenarios/*.sh; do
@@ -25,7 +27,7 @@ while [[ $# -gt 0 ]]; do
       done
       exit 0
       ;;
-    -h | --help) sed -n '4,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '4,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option $1; see $0 --help" >&2; exit 2 ;;
   esac
   shift
@@ -64,12 +66,12 @@ scenario_file() { # NAME
   return 1
 }
 [[ ${#scenarios[@]} -gt 0 ]] || for file in tests/xen/scenarios/*.sh; do scenarios+=("$(basename "$file" .sh)"); done
-single=() pairs=() # by the hosts that they need
+beside=() alone=() # alone: those that need two hosts, and those that say so because they measure
 for name in "${scenarios[@]}"; do
   file=$(scenario_file "$name") || { echo "no scenario $name; see --list" >&2; exit 2; }
-  if grep -q '^lab_host 2' "$file"; then pairs+=("$file"); else single+=("$file"); fi
+  if grep -q '^lab_host 2\|^# Alone' "$file"; then alone+=("$file"); else beside+=("$file"); fi
 done
-[[ $keep == 0 && ${#single[@]} -gt 1 && $(nproc) -gt 1 ]] || jobs=1
+[[ $keep == 0 && ${#beside[@]} -gt 1 && $(nproc) -gt 1 ]] || jobs=1
 
 run_scenario() { # FILE: in this lab; a line of the table goes to the file "table"
   local run_name run_failures=$failures run_checks=$checks run_since=$SECONDS
@@ -90,41 +92,54 @@ next() {
   exec 6>&-
 }
 
-# A lab of its own: it takes scenarios until none is left; what each one says comes out in one piece.
-run_lab() { # NUMBER QUEUE...
-  local number=$1 queue file
+run_queue() { # FILE: scenarios until none is left; what each one says comes out in one piece
+  local file
+  while file=$(next "$1") && [[ -n $file ]]; do
+    if [[ $jobs == 1 ]]; then
+      run_scenario "$file"
+    else
+      run_scenario "$file" >"$run/said-$number" 2>&1
+      exec 6>"$run/lock"
+      flock 6
+      cat "$run/said-$number"
+      exec 6>&-
+    fi
+  done
+}
+run_lab() { # NUMBER QUEUE...: a lab of its own
+  local number=$1 queue
   shift
   lab_begin
-  for queue in "$@"; do
-    while file=$(next "$queue") && [[ -n $file ]]; do
-      if [[ $jobs == 1 ]]; then
-        run_scenario "$file"
-      else
-        run_scenario "$file" >"$run/said-$number" 2>&1
-        exec 6>"$run/lock"
-        flock 6
-        cat "$run/said-$number"
-        exec 6>&-
-      fi
-    done
-  done
+  for queue in "$@"; do run_queue "$queue"; done
 }
 
 run=$cache/run
 rm -rf "$run"
 mkdir -p "$run"
-printf '%s\n' "${single[@]+"${single[@]}"}" >"$run/single"
-printf '%s\n' "${pairs[@]+"${pairs[@]}"}" >"$run/pairs"
 : >"$run/table"
-others=()
-for ((number = 2; number <= jobs; number++)); do
-  (run_lab $number "$run/single"; [[ $failures == 0 ]]) &
-  others+=("$!")
+# What failed, by the last line of each in the table.
+failed_scenarios() { awk '{ bad[$1] = $2 != $4; order[NR] = $1 } END { for (i = 1; i <= NR; i++) if (bad[order[i]] && !told[order[i]]++) print order[i] }' "$run/table"; }
+for file in "${beside[@]+"${beside[@]}"}"; do echo "$file"; done >"$run/beside"
+for file in "${alone[@]+"${alone[@]}"}"; do echo "$file"; done >"$run/alone"
+if [[ $keep == 1 ]]; then
+  run_lab 1 "$run/beside" "$run/alone"
+else
+  labs=()
+  for ((number = 1; number <= jobs; number++)); do
+    (run_lab $number "$run/beside") &
+    labs+=("$!")
+  done
+  wait "${labs[@]}"
+  jobs=1
+  [[ ! -s $run/alone ]] || (run_lab 1 "$run/alone")
+fi
+for ((attempt = 2; attempt <= attempts; attempt++)); do
+  for name in $(failed_scenarios); do
+    echo "# $name failed: attempt $attempt, on new hosts"
+    scenario_file "$name" >"$run/again"
+    (run_lab 1 "$run/again")
+  done
 done
-run_lab 1 "$run/single"
-for pid in "${others[@]+"${others[@]}"}"; do wait "$pid" || failures=$((failures + 1)); done
-if [[ -s $run/pairs ]]; then jobs=1; fi
-while file=$(next "$run/pairs") && [[ -n $file ]]; do run_scenario "$file"; done
 sed 's/^/# /' "$run/table"
 echo "# $SECONDS s in all"
 if [[ $keep == 1 ]]; then
@@ -133,4 +148,5 @@ if [[ $keep == 1 ]]; then
   echo "Enter ends the lab"
   read -r
 fi
-awk '{ held += $2; of += $4 } END { print held " of " of " held"; exit held != of }' "$run/table"
+# Of each scenario its last line counts.
+awk '{ held[$1] = $2; of[$1] = $4 } END { for (name in of) { h += held[name]; o += of[name] } print h " of " o " held"; exit h != o }' "$run/table"

@@ -36,7 +36,8 @@ void domain_info_of(const xc_domaininfo_t *domain, libxl_dominfo *out)
     out->cpupool = domain->cpupool;
 }
 
-libxl_dominfo *domain_infos_read(struct xen_session *session, int *count, struct err *err)
+int domain_infos_read(struct xen_session *session, libxl_dominfo **out, int *count,
+                      struct err *err)
 {
     xc_domaininfo_t part[AT_ONCE];
     SCOPE_FREE libxl_dominfo *list = NULL;
@@ -46,14 +47,12 @@ libxl_dominfo *domain_infos_read(struct xen_session *session, int *count, struct
     while (got == AT_ONCE) {
         got = xc_domain_getinfolist(session->control, next, AT_ONCE, part);
         if (got < 0) {
-            (void)err_set(err, -EIO, "Xen does not list the domains: %s",
-                          strerrordesc_np(errno));
-            return NULL;
+            return err_set(err, -EIO, "Xen does not list the domains: %s",
+                           strerrordesc_np(errno));
         }
         libxl_dominfo *more = realloc(list, sizeof *list * (size_t)(*count + got + 1));
         if (more == NULL) {
-            (void)err_set(err, -ENOMEM, "no memory for a list of domains");
-            return NULL;
+            return err_set(err, -ENOMEM, "no memory for a list of domains");
         }
         list = more;
         for (int i = 0; i < got; i++) {
@@ -61,7 +60,7 @@ libxl_dominfo *domain_infos_read(struct xen_session *session, int *count, struct
             next = (uint32_t)part[i].domain + 1;
         }
     }
-    libxl_dominfo *result = list;
+    *out = list;
     list = NULL;
-    return result;
+    return 0;
 }

@@ -12,7 +12,8 @@
  * paused, dying, shutdown and why), memory, CPU time, VCPUs, pool. No pointer is set. */
 void domain_info_of(const xc_domaininfo_t *domain, libxl_dominfo *out);
 
-/* By rising number, dom0 first; to be freed with free(). NULL: Xen does not tell. */
-libxl_dominfo *domain_infos_read(struct xen_session *session, int *count, struct err *err);
+/* By rising number, dom0 first; *out is to be freed with free(). */
+int domain_infos_read(struct xen_session *session, libxl_dominfo **out, int *count,
+                      struct err *err);
 
 #endif

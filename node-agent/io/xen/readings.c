@@ -180,9 +180,10 @@ int readings_list(struct xen_host *host, struct xen_session *session, struct dom
     int count = 0;
     out->count = 0;
     out->read_at_ms = clock_boot_ms();
-    SCOPE_FREE libxl_dominfo *list = domain_infos_read(session, &count, err);
-    if (list == NULL) {
-        return err->code;
+    SCOPE_FREE libxl_dominfo *list = NULL;
+    rc = domain_infos_read(session, &list, &count, err);
+    if (rc != 0) {
+        return rc;
     }
     read_domains(&listing, list, count);
     records_visit(host, RECORDS_DOMAINS, "", add_kept, &listing);

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # CPU that Xen accounts is within 5 % of the cap at 10, 20, 40 and 80 %; the guest's speed rises with it
+# Alone: it measures.
 lab_host 1 || return
 start_service cap burn 1 || { fail "the guest starts"; return; }
 cap_address=$(address_of cap-vm-1)

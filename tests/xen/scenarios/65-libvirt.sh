@@ -6,7 +6,12 @@ libvirt_with() { # DRIVER MIGRATE: the agent goes on with it
   on 1 "systemctl stop arbiter-agent; sed -i 's|^driver: .*|driver: \"$1\"|; s|^#*migrate:|$2|' /etc/arbiter/agent.yaml; systemctl start arbiter-agent" 60 >/dev/null
 }
 libvirt_driver() { a get node host-1 -o json | grep -q "\"driver\": \"$1" && node_is 1 up; }
-on 1 'libvirtd -d -p /run/lab-libvirtd.pid' 30
+# libvirt knows no CPU as small as the emulated one: what that lacks is taken out of its smallest model.
+# The rest of its package, with units and a group, is not here.
+on 1 'sed -i /vme/d /usr/share/libvirt/cpu_map/x86_486.xml
+  printf "unix_sock_group=\"root\"\nauth_unix_rw=\"none\"\nlog_outputs=\"3:file:/var/log/libvirtd.log\"\n" >/run/libvirtd.conf
+  libvirtd -d -f /run/libvirtd.conf -p /run/lab-libvirtd.pid' 30
+check "libvirtd runs" until_ok 30 on 1 '[ -S /run/libvirt/libvirt-sock ]' || on 1 "cat /var/log/libvirtd.log"
 libvirt_with libvirt:xen:///system '#migrate:'
 check "the agent runs with libvirt's driver of Xen" until_ok 60 libvirt_driver libvirt
 service virt web 1 $'cpu: {min: 1, max: 1}\nvcpus: 2\nmemory: 160MiB' >"$dir/virt.yaml"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What a cap change costs beside xl, and the agent of ten domains beside xentop: printed, not checked
+# Alone: it measures.
 lab_host 1 || return
 start_service ten stubborn 10 $'memory: 100MiB\ncpu: {min: 0.1, max: 1}' || { fail "ten guests start"; return; }
 check "ten domains run" [ "$(on 1 'xl list' | grep -c '^ten-vm-')" == 10 ]
