@@ -21,7 +21,7 @@ holds arbiter-server usr/sbin/arbiterd lib/systemd/system/arbiterd.service usr/l
   usr/lib/tmpfiles.d/arbiter-server.conf etc/arbiter/arbiterd.yaml usr/share/man/man8/arbiterd.8.gz usr/share/man/man5/arbiterd.yaml.5.gz
 holds arbiter-agent usr/sbin/arbiter-agent lib/systemd/system/arbiter-agent.service usr/lib/tmpfiles.d/arbiter-agent.conf \
   etc/arbiter/agent.yaml etc/needrestart/conf.d/arbiter.conf usr/share/man/man8/arbiter-agent.8.gz usr/share/man/man5/arbiter-agent.yaml.5.gz
-holds arbiter-agent-xen usr/lib/arbiter/driver_xen.so
+holds arbiter-agent-xen usr/lib/arbiter/driver_xen.so usr/lib/arbiter/migration_stream.so
 holds arbiter-agent-libvirt usr/lib/arbiter/driver_libvirt.so
 holds arbiter-agent-gateway usr/lib/arbiter/driver_none.so
 holds arbiter-agent-images usr/lib/arbiter/image_transfer.so

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "node-agent/io/xen/migration_stream.c"
+#include "node-agent/io/transfer/migration_stream.c"
 
 #define REQUIRE(condition)                                                                     \
     do {                                                                                       \

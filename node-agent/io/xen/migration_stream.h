@@ -6,6 +6,11 @@
  *
  * What goes over: frames of the stream, an empty frame at its end, and then one byte back when
  * the receiver has made all of the VM.
+ *
+ * The library for TLS is large, and most hosts move a VM seldom: it comes with a module of its
+ * own, node-agent/io/transfer/migration_stream.c. The functions of this name in the driver hand
+ * on to it; those that begin something (key, listen, accept, connect) load it, and fail with
+ * -ENOEXEC where it is missing.
  */
 #ifndef NODE_AGENT_IO_XEN_MIGRATION_STREAM_H
 #define NODE_AGENT_IO_XEN_MIGRATION_STREAM_H
@@ -48,5 +53,26 @@ int migration_stream_confirm(struct migration_stream *stream, int64_t deadline_m
                              struct err *err);
 int migration_stream_await(struct migration_stream *stream, int64_t deadline_ms,
                            struct err *err);
+
+/* What the module shows; size is that of this struct, as a module of another version has not.
+ */
+#define MIGRATION_STREAM_ENTRY "migration_stream_entry"
+struct migration_stream_module {
+    uint32_t size;
+    int (*key)(char key[NAME_SIZE], struct err *err);
+    int (*listen)(const char *address, char text[ADDRESS_SIZE], struct err *err);
+    struct migration_stream *(*accept)(int listener, const char *name, const char *key,
+                                       int64_t deadline_ms, struct err *err);
+    struct migration_stream *(*connect)(const char *peer, const char *name, const char *key,
+                                        int64_t deadline_ms, struct err *err);
+    void (*close)(struct migration_stream *stream);
+    void (*break_off)(struct migration_stream *stream);
+    int (*send)(struct migration_stream *stream, int from, int64_t deadline_ms,
+                struct err *err);
+    int (*receive)(struct migration_stream *stream, int to, int64_t deadline_ms,
+                   struct err *err);
+    int (*confirm)(struct migration_stream *stream, int64_t deadline_ms, struct err *err);
+    int (*await)(struct migration_stream *stream, int64_t deadline_ms, struct err *err);
+};
 
 #endif

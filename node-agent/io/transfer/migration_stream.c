@@ -405,3 +405,18 @@ int migration_stream_await(struct migration_stream *stream, int64_t deadline_ms,
     int rc = read_all(stream, &word, 1, deadline_ms, err);
     return rc != 0 || word == CONFIRMED ? rc : err_set(err, -EBADMSG, "an answer that is none");
 }
+
+extern const struct migration_stream_module migration_stream_entry;
+const struct migration_stream_module migration_stream_entry = {
+    .size = sizeof(struct migration_stream_module),
+    .key = migration_stream_key,
+    .listen = migration_stream_listen,
+    .accept = migration_stream_accept,
+    .connect = migration_stream_connect,
+    .close = migration_stream_close,
+    .break_off = migration_stream_break,
+    .send = migration_stream_send,
+    .receive = migration_stream_receive,
+    .confirm = migration_stream_confirm,
+    .await = migration_stream_await,
+};
