@@ -113,6 +113,9 @@ def main():
         print(f"| {words} | {unit or 'none'} | " + " | ".join(cells) + " |")
     print("\nUnits stop at the driver: a cap is percent of one CPU for libxl (0 there means none), a quota of µs in 100 ms for")
     print("containers and machines of libvirt; a weight is multiplied by 4 for the kernel's shares; rates are KiB/s everywhere.")
+    print("\nlibvirt-qemu is a machine that QEMU emulates. With KVM the driver declares VCPUs too; no such host runs in our tests.")
+    print("Its network rate holds in both directions where the kernel has sch_sfq, cls_fw and act_police, else for what the guest")
+    print("receives, and the result says so; only the latter is measured in our tests.")
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
     return 1 if mistakes else 0

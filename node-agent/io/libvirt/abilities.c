@@ -6,8 +6,9 @@
 
 #define LIFE_CYCLE                                                                             \
     (CAPABILITY_CREATE | CAPABILITY_SHUTDOWN | CAPABILITY_REBOOT | CAPABILITY_PAUSE)
-#define SHARES (CAPABILITY_CAP | CAPABILITY_WEIGHT)
-#define RATES  (CAPABILITY_NET_RATE | CAPABILITY_DISK_RATE)
+#define SHARES  (CAPABILITY_CAP | CAPABILITY_WEIGHT)
+#define RATES   (CAPABILITY_NET_RATE | CAPABILITY_DISK_RATE)
+#define MACHINE (LIFE_CYCLE | SHARES | CAPABILITY_MEMORY | CAPABILITY_SUSPEND | (uint32_t)RATES)
 
 enum libvirt_kind abilities_kind(const char *type)
 {
@@ -32,10 +33,8 @@ uint32_t abilities_of(enum libvirt_kind kind, bool limits_disk)
     case LIBVIRT_LXC:
         return LIFE_CYCLE | SHARES | CAPABILITY_MEMORY |
                (limits_disk ? (uint32_t)CAPABILITY_DISK_RATE : 0);
-    case LIBVIRT_QEMU:
-    case LIBVIRT_KVM:
-        return LIFE_CYCLE | SHARES | CAPABILITY_MEMORY | CAPABILITY_VCPUS | CAPABILITY_SUSPEND |
-               RATES;
+    case LIBVIRT_QEMU: return MACHINE;
+    case LIBVIRT_KVM: return MACHINE | CAPABILITY_VCPUS;
     case LIBVIRT_XEN:
         return LIFE_CYCLE | CAPABILITY_MEMORY | CAPABILITY_VCPUS | CAPABILITY_SUSPEND;
     case LIBVIRT_TEST: return LIFE_CYCLE | CAPABILITY_SUSPEND;
@@ -55,6 +54,8 @@ static const struct {
     {LIBVIRT_LXC, CAPABILITY_NET_RATE, "libvirt sets no rate of a container that runs"},
     {LIBVIRT_LXC, CAPABILITY_DISK_RATE,
      "below the state folder is no block device whose rate the kernel can limit"},
+    {LIBVIRT_QEMU, CAPABILITY_VCPUS,
+     "without KVM, QEMU does not tell libvirt that a VCPU is gone, and it stays counted"},
     {LIBVIRT_XEN, SHARES,
      "libvirt sets them under Xen's old scheduler credit only; the driver xen does under both"},
     {LIBVIRT_XEN, RATES, "libvirt has no rates for Xen; the driver xen has"},

@@ -79,6 +79,16 @@ static void put_mark(struct writer *out, const struct domain_plan *plan)
     put(out, " generation='%" PRIu64 "'/></metadata>\n", order->generation);
 }
 
+/* Without this, libvirt lets no VCPU go that a machine started with. */
+static void put_vcpus(struct writer *out, uint32_t vcpus)
+{
+    put(out, "<vcpus><vcpu id='0' enabled='yes' hotpluggable='no'/>");
+    for (uint32_t id = 1; id < vcpus; id++) {
+        put(out, "<vcpu id='%" PRIu32 "' enabled='yes' hotpluggable='yes'/>", id);
+    }
+    put(out, "</vcpus>\n");
+}
+
 static void put_size(struct writer *out, const struct domain_plan *plan)
 {
     const struct vm_order *order = &plan->call->order;
@@ -97,6 +107,9 @@ static void put_size(struct writer *out, const struct domain_plan *plan)
     put(out, "<vcpu current='%" PRIu32 "'>%" PRIu32 "</vcpu>\n", order->vcpus, vcpus_max);
     if (plan->kind == LIBVIRT_TEST || plan->kind == LIBVIRT_XEN) {
         return;
+    }
+    if (plan->kind == LIBVIRT_KVM) {
+        put_vcpus(out, order->vcpus);
     }
     const char *global = plan->kind == LIBVIRT_LXC ? "" : "global_";
     put(out, "<cputune><shares>%" PRIu64 "</shares>", shares_of_weight(order->weight));
@@ -136,9 +149,11 @@ static void put_machine_boot(struct writer *out, const struct domain_plan *plan)
     const struct hypervisor_call *call = plan->call;
     const struct vm_order *order = &call->order;
     const char *xen_type = order->guest_type == GUEST_TYPE_PV ? "linux" : "xenpvh";
+    /* Without ACPI there is no power button to press, and no VCPU can be unplugged. */
+    const char *features = plan->kind == LIBVIRT_XEN ? "" : "<features><acpi/></features>\n";
     put(out, "<os><type>%s</type>", plan->kind == LIBVIRT_XEN ? xen_type : "hvm");
     if (order->kernel[0] == '\0') {
-        put(out, "<boot dev='hd'/></os>\n");
+        put(out, "<boot dev='hd'/></os>\n%s", features);
         return;
     }
     put_element(out, "kernel", order->kernel);
@@ -157,8 +172,7 @@ static void put_machine_boot(struct writer *out, const struct domain_plan *plan)
         put(out, " arbiter.gateway=");
         put_text(out, call->gateway);
     }
-    put(out, " arbiter.port=%" PRIu32 "</cmdline></os>\n%s", order->port,
-        plan->kind == LIBVIRT_XEN ? "" : "<features><acpi/></features>\n");
+    put(out, " arbiter.port=%" PRIu32 "</cmdline></os>\n%s", order->port, features);
 }
 
 static void put_disk(struct writer *out, const struct domain_plan *plan)
@@ -196,11 +210,8 @@ static void put_interface(struct writer *out, const struct domain_plan *plan)
     put_attribute(out, "bridge", order->bridge);
     put(out, "/><mac address='%s'/><target dev='%s'/>", mac, name);
     if (plan->kind == LIBVIRT_QEMU || plan->kind == LIBVIRT_KVM) {
+        /* No <bandwidth>: where the kernel lacks a part of it, the machine would not start. */
         put(out, "<model type='virtio'/>");
-        if (order->net_rate_kib_s > 0) {
-            put(out, "<bandwidth><inbound average='%" PRIu64 "'/>", order->net_rate_kib_s);
-            put(out, "<outbound average='%" PRIu64 "'/></bandwidth>", order->net_rate_kib_s);
-        }
     }
     put(out, "</interface>\n");
 }

@@ -20,7 +20,7 @@
 
 #define POLL_MS             50
 #define ASK_AGAIN_MS        1000
-#define POWER_OFF_MARGIN_MS 2000
+#define POWER_OFF_MARGIN_MS 4000 /* QEMU takes 1 to 2 s to end, more on a busy host */
 #define CLEAN_UP_MS         10000
 
 static bool last_error_is(int code)

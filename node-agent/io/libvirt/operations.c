@@ -52,6 +52,22 @@ static int list(struct libvirt_host *host, virConnectPtr connection,
     return 0;
 }
 
+/* Tools say their errors in several lines; ours is one. */
+static void copy_line(const char *text, char *out, size_t size)
+{
+    size_t length = 0;
+    for (; length < size - 1 && text[length] != '\0'; length++) {
+        out[length] = text[length];
+        if ((unsigned char)text[length] < ' ') {
+            out[length] = ' ';
+        }
+    }
+    while (length > 0 && out[length - 1] == ' ') {
+        length--;
+    }
+    out[length] = '\0';
+}
+
 /* Calls on a domain that must be there. */
 static int change(struct libvirt_host *host, virConnectPtr connection,
                   const struct hypervisor_call *call, struct hypervisor_completion *out,
@@ -72,7 +88,9 @@ static int change(struct libvirt_host *host, virConnectPtr connection,
     case HYPERVISOR_CALL_MEMORY:
         rc = amounts_memory(host, domain, call, &out->value, err);
         break;
-    case HYPERVISOR_CALL_NET_RATE: rc = rates_set_net(domain, call, &out->value, err); break;
+    case HYPERVISOR_CALL_NET_RATE:
+        rc = rates_set_net(domain, call, &out->value, note, err);
+        break;
     case HYPERVISOR_CALL_DISK_RATE:
         rc = rates_set_disk(host, domain, call, &out->value, err);
         break;
@@ -94,7 +112,7 @@ static int change(struct libvirt_host *host, virConnectPtr connection,
     case HYPERVISOR_CALL_MIGRATE_IN: rc = err_set(err, -ENOTSUP, "not done by libvirt"); break;
     }
     (void)virDomainFree(domain);
-    (void)snprintf(out->text, sizeof(out->text), "%s", note);
+    copy_line(note, out->text, sizeof(out->text));
     return rc;
 }
 
@@ -128,22 +146,6 @@ static enum reason reason_of(int code)
     case -ENOSPC: return REASON_NO_SPACE;
     default: return REASON_DRIVER;
     }
-}
-
-/* Tools say their errors in several lines; ours is one. */
-static void copy_line(const char *text, char *out, size_t size)
-{
-    size_t length = 0;
-    for (; length < size - 1 && text[length] != '\0'; length++) {
-        out[length] = text[length];
-        if ((unsigned char)text[length] < ' ') {
-            out[length] = ' ';
-        }
-    }
-    while (length > 0 && out[length - 1] == ' ') {
-        length--;
-    }
-    out[length] = '\0';
 }
 
 void operations_do(void *context, enum lane_kind lane, const struct hypervisor_call *call,

@@ -12,6 +12,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "node-agent/io/driver/rates_link.h"
+
 #define PARAMETERS_MAX 16 /* the most that libvirt sends over its socket */
 #define DISK_TARGET    "vda"
 
@@ -38,19 +40,15 @@ int rates_read_net(virDomainPtr domain, const char *uuid, uint64_t *kib_s, struc
     const virTypedParameter *rate = find(values, count, VIR_DOMAIN_BANDWIDTH_OUT_AVERAGE);
     *kib_s = rate != NULL ? rate->value.ui : 0;
     virTypedParamsClear(values, count);
+    if (*kib_s == 0 && rates_link_get(interface, kib_s, NULL) != 0) {
+        *kib_s = 0; /* a libvirtd of another host has its interfaces there */
+    }
     return 0;
 }
 
-int rates_set_net(virDomainPtr domain, const struct hypervisor_call *call, uint64_t *value,
-                  struct err *err)
+static int set_both_directions(virDomainPtr domain, const char *interface, unsigned int kib_s,
+                               struct err *err)
 {
-    if (call->order.net_rate_kib_s > UINT_MAX) {
-        return err_set(err, -ERANGE, "network rate %" PRIu64 " KiB/s is out of range",
-                       call->order.net_rate_kib_s);
-    }
-    unsigned int kib_s = (unsigned int)call->order.net_rate_kib_s;
-    char interface[INTERFACE_NAME_SIZE];
-    domain_interface_name(call->order.uuid, interface);
     virTypedParameterPtr values = NULL;
     int count = 0;
     int room = 0;
@@ -64,7 +62,31 @@ int rates_set_net(virDomainPtr domain, const struct hypervisor_call *call, uint6
                                                  VIR_DOMAIN_AFFECT_CURRENT);
     int rc = r == 0 ? 0 : libvirt_error(err, "set the network rate");
     virTypedParamsFree(values, count);
-    return rc != 0 ? rc : rates_read_net(domain, call->order.uuid, value, err);
+    return rc;
+}
+
+int rates_set_net(virDomainPtr domain, const struct hypervisor_call *call, uint64_t *value,
+                  char note[TEXT_SIZE], struct err *err)
+{
+    uint64_t kib_s = call->order.net_rate_kib_s;
+    if (kib_s > UINT_MAX) {
+        return err_set(err, -ERANGE, "network rate %" PRIu64 " KiB/s is out of range", kib_s);
+    }
+    char interface[INTERFACE_NAME_SIZE];
+    domain_interface_name(call->order.uuid, interface);
+    /* Ours, if it is there, holds the place that libvirt needs. */
+    uint64_t ours = 0;
+    if (rates_link_get(interface, &ours, NULL) == 0 && ours != 0) {
+        (void)rates_link_set(interface, 0, NULL);
+    }
+    struct err cause = {0};
+    int rc = set_both_directions(domain, interface, (unsigned int)kib_s, &cause);
+    if (rc != 0 && kib_s != 0 && rates_link_set(interface, kib_s, NULL) == 0) {
+        (void)snprintf(note, TEXT_SIZE, "only what it receives is limited: %.200s", cause.text);
+        rc = 0;
+    }
+    return rc != 0 ? err_set(err, rc, "%s", cause.text)
+                   : rates_read_net(domain, call->order.uuid, value, err);
 }
 
 /* A limit of the kernel is on a whole device, so a partition's parent is named. */

@@ -5,9 +5,13 @@
 
 #include "node-agent/io/libvirt/host.h"
 
-/* KiB/s in each direction, 0: unlimited; *value is what reading back shows. */
+/*
+ * KiB/s in each direction, 0: unlimited; *value is what reading back shows. Where the kernel
+ * lacks what libvirt needs to limit both (sch_sfq, cls_fw, act_police), what the guest receives
+ * is limited, and note says so.
+ */
 int rates_set_net(virDomainPtr domain, const struct hypervisor_call *call, uint64_t *value,
-                  struct err *err);
+                  char note[TEXT_SIZE], struct err *err);
 int rates_set_disk(const struct libvirt_host *host, virDomainPtr domain,
                    const struct hypervisor_call *call, uint64_t *value, struct err *err);
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/io/log.h"
+#include "node-agent/io/driver/rates_link.h"
 #include "node-agent/io/xen/domain.h"
-#include "node-agent/io/xen/rates_link.h"
 
 #define INTERFACES_MAX 8 /* of one guest */
 #define KEY_SIZE       128

@@ -1,19 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Starts a libvirtd of our own for lxc guests, and a bridge for them: start.sh DIR
+# Starts a libvirtd of our own, and a bridge for its guests: start.sh DIR [URI, default lxc:///]
 # Everything that it keeps is under DIR; it never meets a libvirtd of the system, whose folders are
 # covered by ours in a mount namespace. Writes DIR/lab.env (URI, BRIDGE, NETWORK, HOST_ADDRESS).
 # Called again with the same DIR it starts libvirtd anew for the guests that are there.
-# Exit 77, with the reason, where lxc cannot work.
+# Its machines are emulated, also where there is a KVM: so they behave the same on every host.
+# Exit 77, with the reason, where such guests cannot work.
 set -u
-dir=$(realpath -m "${1:?usage: start.sh DIR}")
+dir=$(realpath -m "${1:?usage: start.sh DIR [URI]}")
+uri=${2:-lxc:///}
 
 skip() {
-    echo "lxc lab: $1"
+    echo "${uri%%:*} lab: $1"
     exit 77
 }
 fail() {
-    echo "lxc lab: $1" >&2
+    echo "${uri%%:*} lab: $1" >&2
     exit 1
 }
 
@@ -53,7 +55,7 @@ if [ ! -e "$dir/lab.env" ]; then
     fi
     # Without a socket= of our own the client would look for a libvirtd of the system.
     cat >"$dir/lab.env" <<END
-URI='lxc:///?socket=$dir/socket/libvirt-sock'
+URI='$uri?socket=$dir/socket/libvirt-sock'
 BRIDGE=$BRIDGE
 NETWORK=$NETWORK
 HOST_ADDRESS=$NETWORK.1
@@ -66,6 +68,12 @@ unix_sock_dir = "$dir/socket"
 auth_unix_rw = "none"
 auth_unix_ro = "none"
 log_outputs = "3:file:$dir/log/libvirtd.log"
+END
+# Without virtlogd, which is the system's; security_driver: labels of the system's guests.
+cat >"$dir/etc/qemu.conf" <<END
+stdio_handler = "file"
+security_driver = "none"
+namespaces = []
 END
 cat >"$dir/libvirtd.sh" <<'END'
 # In a mount namespace of its own: our folders in the places that are built into libvirtd, and a
@@ -80,6 +88,9 @@ for pair in etc:/etc/libvirt lib:/var/lib/libvirt log:/var/log/libvirt cache:/va
     run:/run/libvirt; do
     mkdir -p "${pair#*:}" && mount --bind "$dir/${pair%%:*}" "${pair#*:}" || exit 1
 done
+if [ -e /dev/kvm ]; then # a file that cannot be written is no KVM to libvirt
+    mount --bind "$dir/libvirtd.conf" /dev/kvm && mount -o remount,bind,ro /dev/kvm || exit 1
+fi
 exec libvirtd -f "$dir/libvirtd.conf" -p "$dir/libvirtd.pid"
 END
 # All guests together weigh more than what else runs on this machine, so that what a cap gives is

@@ -22,6 +22,14 @@ for file in "$dir"/run/lxc/*.pid; do
     kill -KILL "$controller" 2>/dev/null
 done
 
+for file in "$dir"/run/qemu/*.pid; do
+    [ -e "$file" ] || continue
+    machine=$(cat "$file")
+    case $(cat "/proc/$machine/comm" 2>/dev/null) in
+    qemu-system*) kill -KILL "$machine" ;;
+    esac
+done
+
 if [ -s "$dir/libvirtd.pid" ]; then
     pid=$(cat "$dir/libvirtd.pid")
     if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = libvirtd ]; then

@@ -46,6 +46,24 @@ Test(domain_xml, machine_has_its_quota_for_all_threads_together)
     cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
     cr_assert(strstr(xml, "<global_quota>35000</global_quota>") != NULL);
     cr_assert(strstr(xml, "<vcpu current='1'>2</vcpu>") != NULL);
+    call.order.vcpus = 2;
+    cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
+    cr_assert(strstr(xml, "<vcpu id='0' enabled='yes' hotpluggable='no'/>"
+                          "<vcpu id='1' enabled='yes' hotpluggable='yes'/>") != NULL);
+    call.order.net_rate_kib_s = 100;
+    cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
+    cr_assert(strstr(xml, "bandwidth") == NULL, "set when it runs");
+}
+
+Test(domain_xml, machine_has_a_power_button_with_and_without_a_kernel_of_the_host)
+{
+    struct domain_plan plan = plan_of(LIBVIRT_QEMU);
+    cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
+    cr_assert(strstr(xml, "<boot dev='hd'/>") != NULL);
+    cr_assert(strstr(xml, "<features><acpi/></features>") != NULL);
+    (void)snprintf(call.order.kernel, sizeof(call.order.kernel), "/boot/vmlinuz");
+    cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
+    cr_assert(strstr(xml, "<features><acpi/></features>") != NULL);
 }
 
 Test(domain_xml, guest_of_xen_starts_with_a_kernel_of_the_host_and_has_no_quota)

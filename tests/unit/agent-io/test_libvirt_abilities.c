@@ -26,11 +26,14 @@ Test(libvirt_abilities, xen_through_libvirt_has_a_life_cycle_and_amounts_but_no_
     cr_assert(strstr(abilities_refusal(LIBVIRT_XEN, CAPABILITY_CAP), "credit") != NULL);
 }
 
-Test(libvirt_abilities, machines_of_qemu_have_all_but_migration_and_fence)
+Test(libvirt_abilities, machines_of_qemu_have_all_but_vcpus_without_kvm_migration_and_fence)
 {
     uint32_t able = abilities_of(LIBVIRT_QEMU, false);
     cr_assert_eq(able & RATES_AND_SHARES, RATES_AND_SHARES);
-    cr_assert_eq(able, abilities_of(LIBVIRT_KVM, false));
+    cr_assert_eq(able | CAPABILITY_VCPUS, abilities_of(LIBVIRT_KVM, false));
+    cr_assert_eq(able & CAPABILITY_VCPUS, 0,
+                 "only with KVM a VCPU that went is known to be gone");
+    cr_assert(strstr(abilities_refusal(LIBVIRT_QEMU, CAPABILITY_VCPUS), "KVM") != NULL);
     cr_assert_eq(able & (CAPABILITY_MIGRATE | CAPABILITY_SELF_FENCE), 0);
 }
 

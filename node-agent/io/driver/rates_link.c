@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node-agent/io/xen/rates_link.h"
+#include "node-agent/io/driver/rates_link.h"
 
 #include <errno.h>
 #include <linux/pkt_sched.h>

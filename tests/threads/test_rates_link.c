@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "node-agent/io/xen/rates_link.c"
+#include "node-agent/io/driver/rates_link.c"
 
 #define REQUIRE(condition)                                                                     \
     do {                                                                                       \

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The rate at which a network interface of dom0 sends: a token bucket (tbf) at its root, set
- * and read over rtnetlink, without a process for each change. What a vif sends, its guest
+ * The rate at which a network interface of the host sends: a token bucket (tbf) at its root,
+ * set and read over rtnetlink, without a process for each change. What a vif sends, its guest
  * receives.
  */
-#ifndef NODE_AGENT_IO_XEN_RATES_LINK_H
-#define NODE_AGENT_IO_XEN_RATES_LINK_H
+#ifndef NODE_AGENT_IO_DRIVER_RATES_LINK_H
+#define NODE_AGENT_IO_DRIVER_RATES_LINK_H
 
 #include <stdint.h>
 
