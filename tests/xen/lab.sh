@@ -10,6 +10,7 @@
 #   fact N ADDRESS NAME     what the guest sees: boot, uptime, cpus, memory_kib, count
 #   domain N VM FIELD       of Xen's own tools: id, mem, vcpus, state, time, cap, weight
 #   domains N, present N VM, gone N VM, no_domains N   by xl list; all fail when it does not answer
+#   powered_off N VM        its kernel shut down; nobody ended it
 #   known WHAT VALUE...     fails the check WHAT when a value is empty: two empty ones would be equal
 #   service NAME IMAGE COUNT [LINES]   prints a service file; lines over the defaults, as "vms.KEY: VALUE"
 #   start_service NAME IMAGE COUNT [LINES], end_service NAME
@@ -163,6 +164,7 @@ no_store() { # N: Xen's store knows dom0 only
   store=$(on "$1" "xenstore-ls /local/domain") && grep -q '^0 ' <<<"$store" && ! grep -q '^[1-9]' <<<"$store"
 }
 no_vifs() { local links; links=$(on "$1" "ip -o link") && ! grep -q 'vif[0-9]' <<<"$links"; }
+powered_off() { on "$1" "grep -q 'reboot: Power down' /var/log/xen/console/guest-$2.log"; } # N VM: its kernel said so
 known() {
   local value
   for value in "${@:2}"; do [[ -n $value ]] || { fail "$1"; return 1; }; done

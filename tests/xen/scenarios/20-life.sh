@@ -28,6 +28,10 @@ rebooted() { local now; now=$(fact 1 "$pv" boot); [[ -n $now && $now != "$boot" 
 check "... the guest has booted anew" until_ok 60 rebooted
 check "... under its name, once" [ "$(on 1 'xl list' | grep -c '^life-vm-1 ')" == 1 ]
 check "a person's cap is still in force" until_ok 20 domain_is 1 life-vm-1 cap 82
+check "weight" exits 0 a set -q vm/life-vm-1 weight=512
+check "... as Xen shows it" until_ok 20 domain_is 1 life-vm-1 weight 512
+check "shutdown, asked for politely" exits 0 a stop -q svc/life
+check "... the guest has ended by itself" until_ok 60 eval 'gone 1 life-vm-1 && powered_off 1 life-vm-1'
 end_service life
 end_service lifeh
 check "both are destroyed" until_ok 60 no_domains 1 || domains 1

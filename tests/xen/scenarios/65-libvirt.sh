@@ -44,7 +44,7 @@ check "... the guest has booted anew" until_ok 60 virt_rebooted
 check "a cap is refused" exits 7 a set -q vm/virt-vm-1 cpu=0.5 || echo "        $out"
 check "a limit on the network too" exits 7 a set -q vm/virt-vm-1 net_rate=128KiB/s || echo "        $out"
 check "shutdown, asked for politely" exits 0 a stop -q svc/virt
-check "... the guest has ended by itself" until_ok 60 eval 'gone 1 virt-vm-1 && on 1 "grep -q \"reboot: Power down\|GUEST-OFF\" /var/log/xen/console/guest-virt-vm-1.log"'
+check "... the guest has ended by itself" until_ok 60 eval 'gone 1 virt-vm-1 && powered_off 1 virt-vm-1'
 end_service virt
 check "nothing of it is left" until_ok 60 no_domains 1 || domains 1
 on 1 'kill $(cat /run/lab-libvirtd.pid)'
