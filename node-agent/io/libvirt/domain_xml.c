@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node-agent/io/driver/guest_kernel.h"
+
 struct writer {
     char *text;
     size_t length;
@@ -160,19 +162,10 @@ static void put_machine_boot(struct writer *out, const struct domain_plan *plan)
     if (order->ramdisk[0] != '\0') {
         put_element(out, "initrd", order->ramdisk);
     }
-    put(out, "<cmdline>");
-    put_text(out, order->command_line);
-    put(out, " arbiter.vm=");
-    put_text(out, order->vm);
-    if (call->address[0] != '\0') {
-        put(out, " arbiter.address=");
-        put_text(out, call->address);
-    }
-    if (call->gateway[0] != '\0') {
-        put(out, " arbiter.gateway=");
-        put_text(out, call->gateway);
-    }
-    put(out, " arbiter.port=%" PRIu32 "</cmdline></os>\n%s", order->port, features);
+    char line[GUEST_COMMAND_LINE_SIZE];
+    guest_command_line(order, call->address, call->gateway, line);
+    put_element(out, "cmdline", line);
+    put(out, "</os>\n%s", features);
 }
 
 static void put_disk(struct writer *out, const struct domain_plan *plan)

@@ -66,6 +66,15 @@ static int make_folders(const struct libvirt_host *host, struct err *err)
     return 0;
 }
 
+static uint32_t image_formats(enum libvirt_kind kind)
+{
+    if (kind == LIBVIRT_LXC) {
+        return 1u << IMAGE_FORMAT_TAR;
+    }
+    uint32_t kernels = kind == LIBVIRT_XEN ? 1u << IMAGE_FORMAT_KERNEL : 0;
+    return 1u << IMAGE_FORMAT_RAW | kernels;
+}
+
 /* The first list: an agent whose driver cannot list does not start. */
 static int first_look(struct libvirt_host *host, virConnectPtr connection, struct err *err)
 {
@@ -77,8 +86,7 @@ static int first_look(struct libvirt_host *host, virConnectPtr connection, struc
     host->status = (struct node_status){
         .capabilities = capabilities_of(host),
         .vcpus_max = vcpus_max > 0 ? (uint32_t)vcpus_max : 1,
-        .image_formats =
-            host->kind == LIBVIRT_LXC ? 1u << IMAGE_FORMAT_TAR : 1u << IMAGE_FORMAT_RAW,
+        .image_formats = image_formats(host->kind),
     };
     (void)snprintf(host->status.driver, sizeof(host->status.driver), "libvirt %.40s",
                    host->uri);

@@ -201,8 +201,10 @@ static void read_domain(struct libvirt_host *host, virDomainPtr domain,
     read_counters(domain, out);
 }
 
-/* What a foreign domain holds of the host: its cap, or all of its VCPUs, and its memory. */
-static void count_foreign(const struct domain_reading *domain, struct node_status *status)
+/* What a foreign domain holds of the host: its cap, or all of its VCPUs, and its memory. Dom0
+ * is the host itself. */
+static void count_foreign(const struct domain_reading *domain, bool is_xen,
+                          struct node_status *status)
 {
     bool active = domain->state == RUN_STATE_RUNNING || domain->state == RUN_STATE_PAUSED;
     if (!active) {
@@ -212,7 +214,9 @@ static void count_foreign(const struct domain_reading *domain, struct node_statu
     status->foreign_vms++;
     status->cpu_pct -= cpu_pct < status->cpu_pct ? cpu_pct : status->cpu_pct;
     uint64_t memory_kib = domain->memory_kib;
-    status->memory_kib -= memory_kib < status->memory_kib ? memory_kib : status->memory_kib;
+    if (!is_xen) {
+        status->memory_kib -= memory_kib < status->memory_kib ? memory_kib : status->memory_kib;
+    }
 }
 
 static int read_host(const struct libvirt_host *host, virConnectPtr connection,
@@ -227,6 +231,10 @@ static int read_host(const struct libvirt_host *host, virConnectPtr connection,
     status->cpu_pct = status->cpu_pct_total;
     status->memory_kib_total = info.memory;
     status->memory_kib = info.memory;
+    if (host->kind == LIBVIRT_XEN) {
+        /* What dom0, Xen and foreign domains hold is not free; ours are added one by one. */
+        status->memory_kib = virNodeGetFreeMemory(connection) / 1024;
+    }
     status->foreign_vms = 0;
     return 0;
 }
@@ -247,6 +255,11 @@ static virDomainInfo *read_infos(const virDomainPtr *domains, int count, int64_t
     return infos;
 }
 
+static bool is_host_itself(const struct libvirt_host *host, virDomainPtr domain)
+{
+    return host->kind == LIBVIRT_XEN && virDomainGetID(domain) == 0;
+}
+
 static void read_domains(struct libvirt_host *host, const virDomainPtr *domains,
                          const virDomainInfo *infos, int count, struct domain_list *out,
                          struct node_status *status)
@@ -255,13 +268,15 @@ static void read_domains(struct libvirt_host *host, const virDomainPtr *domains,
         for (int i = 0; i < count; i++) {
             struct domain_mark mark;
             bool ours = readings_mark(host, domains[i], &mark) == 0;
-            if (ours != (pass == 0)) {
+            if (ours != (pass == 0) || is_host_itself(host, domains[i])) {
                 continue;
             }
             struct domain_reading reading;
             read_domain(host, domains[i], &infos[i], &reading);
             if (!ours) {
-                count_foreign(&reading, status);
+                count_foreign(&reading, host->kind == LIBVIRT_XEN, status);
+            } else if (host->kind == LIBVIRT_XEN) {
+                status->memory_kib += reading.memory_kib;
             }
             if (out->count < VMS_PER_NODE_MAX && reading.state != RUN_STATE_ABSENT) {
                 out->domains[out->count++] = reading;

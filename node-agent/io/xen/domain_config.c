@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node-agent/io/driver/guest_kernel.h"
 #include "node-agent/io/xen/guest_values.h"
 
 #define DISK_NAME "xvda"

@@ -11,8 +11,7 @@
 #include "common/err.h"
 #include "common/model/vm.h"
 
-#define GUEST_COMMAND_LINE_SIZE 1024
-#define GUEST_MAC_BYTES         6
+#define GUEST_MAC_BYTES 6
 
 struct guest_size {
     uint32_t vcpus; /* online at the start */
@@ -26,10 +25,6 @@ struct guest_size guest_size_of(const struct vm_order *order);
 
 /* From Xen's block of addresses and the uuid: the same VM has the same one on every node. */
 void guest_mac(const char *uuid, uint8_t out[GUEST_MAC_BYTES]);
-
-/* The image's command line, and behind it who the guest is. */
-void guest_command_line(const struct vm_order *order, const char *address, const char *gateway,
-                        char out[GUEST_COMMAND_LINE_SIZE]);
 
 /* -EINVAL with every mistake: no kernel, no memory, no VCPUs, no cap. */
 int guest_values_check(const struct vm_order *order, struct err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
+#include "node-agent/io/driver/guest_kernel.c"
 #include "node-agent/io/libvirt/domain_xml.c"
 
 static struct hypervisor_call call;
@@ -80,8 +81,11 @@ Test(domain_xml, guest_of_xen_starts_with_a_kernel_of_the_host_and_has_no_quota)
     cr_assert(strstr(xml, "cputune") == NULL, "libvirt would refuse it for Xen");
     cr_assert(strstr(xml, "virtio") == NULL);
     call.order.guest_type = GUEST_TYPE_PV;
+    (void)snprintf(call.address, sizeof(call.address), "10.9.0.101/24");
+    (void)snprintf(call.gateway, sizeof(call.gateway), "10.9.0.1");
     cr_assert_eq(domain_xml(&plan, xml, NULL), 0);
     cr_assert(strstr(xml, "<type>linux</type>") != NULL);
+    cr_assert(strstr(xml, " ip=10.9.0.101::10.9.0.1:255.255.255.0:web-1:eth0:off") != NULL);
 }
 
 Test(domain_xml, markup_in_a_text_stays_a_text)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node-agent/io/driver/guest_kernel.c"
 #include "node-agent/io/xen/balloon.c"
 #include "node-agent/io/xen/domain_mark.c"
 #include "node-agent/io/xen/guest_values.c"
