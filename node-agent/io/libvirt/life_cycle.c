@@ -103,7 +103,7 @@ int life_cycle_create(struct libvirt_host *host, virConnectPtr connection,
     char disk[DISK_PATH_SIZE] = "";
     bool made = false;
     int rc = 0;
-    if (host->kind != LIBVIRT_TEST) {
+    if (host->kind != LIBVIRT_TEST && call->order.image_format != IMAGE_FORMAT_KERNEL) {
         rc = guest_disk_path(host->state_folder, &call->order, disk, err);
         rc = rc != 0 ? rc : guest_disk_prepare(call, disk, &made, err);
     }
