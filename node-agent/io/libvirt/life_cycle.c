@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/io/clock.h"
+#include "common/model/object.h"
 #include "node-agent/io/driver/guest_disk.h"
 #include "node-agent/io/libvirt/guest_init.h"
 #include "node-agent/io/libvirt/operations.h"
