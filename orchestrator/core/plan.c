@@ -27,11 +27,12 @@ int plan_init(struct cluster *cluster)
     plan->cpu_free = calloc(nodes, sizeof *plan->cpu_free);
     plan->memory_free = calloc(nodes, sizeof *plan->memory_free);
     plan->nodes = calloc(nodes, sizeof *plan->nodes);
-    plan->closed = calloc((size_t)nodes * VM_GROUPS_MAX, 1);
-    plan->occupied = calloc((size_t)nodes * VM_GROUPS_MAX, 1);
+    plan->vms_free = calloc(nodes, sizeof *plan->vms_free);
+    plan->closed = calloc((size_t)nodes * PLAN_GROUPS_MAX, 1);
+    plan->occupied = calloc((size_t)nodes * PLAN_GROUPS_MAX, 1);
     bool ok = plan->slots != NULL && plan->index_of_slot != NULL && plan->cpu_free != NULL &&
-              plan->memory_free != NULL && plan->nodes != NULL && plan->closed != NULL &&
-              plan->occupied != NULL;
+              plan->memory_free != NULL && plan->nodes != NULL && plan->vms_free != NULL &&
+              plan->closed != NULL && plan->occupied != NULL;
     return ok ? 0 : -ENOMEM;
 }
 
@@ -46,6 +47,7 @@ void plan_finish(struct cluster *cluster)
     free(plan->cpu_free);
     free(plan->memory_free);
     free(plan->nodes);
+    free(plan->vms_free);
     free(plan->closed);
     free(plan->occupied);
     free(plan);

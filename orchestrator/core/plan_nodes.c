@@ -129,9 +129,15 @@ static enum reason group_closed(const struct vm_group *group, enum isolation iso
 void plan_close(const struct cluster *cluster, const struct service *spec, uint32_t group,
                 const struct vm_record *leave_out)
 {
+    plan_close_row(cluster, spec, group, leave_out, group);
+}
+
+void plan_close_row(const struct cluster *cluster, const struct service *spec, uint32_t group,
+                    const struct vm_record *leave_out, uint32_t row)
+{
     struct plan *plan = cluster->plan;
-    unsigned char *closed = plan->closed + (size_t)group * plan->count;
-    unsigned char *occupied = plan->occupied + (size_t)group * plan->count;
+    unsigned char *closed = plan->closed + (size_t)row * plan->count;
+    unsigned char *occupied = plan->occupied + (size_t)row * plan->count;
     const struct vm_group *of = &spec->vms[group];
     const struct image_record *image = table_find(&cluster->images, of->image);
     const struct storage_record *storage = table_find(&cluster->storages, of->disk.storage);

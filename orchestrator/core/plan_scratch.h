@@ -7,9 +7,10 @@
 #define ORCHESTRATOR_CORE_PLAN_SCRATCH_H
 
 #include "orchestrator/core/state.h"
-#include "schedulers/placement.h"
+#include "schedulers/placement_all.h"
 
-#define PLAN_VMS_MAX (VM_GROUPS_MAX * VMS_PER_GROUP_MAX)
+#define PLAN_VMS_MAX    (VM_GROUPS_MAX * VMS_PER_GROUP_MAX)
+#define PLAN_GROUPS_MAX PLACEMENT_ALL_MAX /* of one service, or of the VMs of a lost node */
 
 struct plan {
     uint32_t
@@ -20,6 +21,7 @@ struct plan {
     int64_t *cpu_free;       /* may be negative where a node shrank */
     int64_t *memory_free;
     struct placement_node *nodes;
+    uint32_t *vms_free;      /* how many more each may hold; of plan_all.c */
     unsigned char *closed;   /* a row of nodes per group: enum reason */
     unsigned char *occupied; /* a row of nodes per group that spreads */
     uint32_t needs_count;
@@ -41,6 +43,10 @@ void plan_gather(const struct cluster *cluster);
  * that stay; leave_out (may be NULL) is not counted. */
 void plan_close(const struct cluster *cluster, const struct service *spec, uint32_t group,
                 const struct vm_record *leave_out);
+/* The same into this row (< PLAN_GROUPS_MAX), where groups of several services come together.
+ */
+void plan_close_row(const struct cluster *cluster, const struct service *spec, uint32_t group,
+                    const struct vm_record *leave_out, uint32_t row);
 /* Turns what is free into the form of a placement. */
 void plan_settle(struct plan *plan);
 

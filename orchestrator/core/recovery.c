@@ -182,13 +182,16 @@ static void hold(struct cluster *cluster, struct vm_record *vm, const struct nod
     }
 }
 
+/* to: NULL: one that has room for it all the same, or none. */
 static void restart(struct cluster *cluster, struct vm_record *vm,
-                    const struct node_record *node, struct effects *out)
+                    const struct node_record *node, struct node_record *to, struct effects *out)
 {
     enum reason cause =
         node->state == NODE_STATE_DEAD ? REASON_CONFIRMED_DEAD : REASON_LEASE_EXPIRED;
     enum reason why = REASON_NONE;
-    struct node_record *to = plan_node_for(cluster, vm, &why);
+    if (to == NULL) {
+        to = plan_node_for(cluster, vm, &why);
+    }
     tell_lost(cluster, vm, node, cause, out);
     recovery_place_anew(cluster, vm, to, why, out);
     if (to != NULL) {
@@ -218,6 +221,26 @@ static void add_restart(const struct cluster *cluster, const struct vm_record *v
     }
     held->slots[at] = table_slot(&cluster->vms, vm);
     held->floors_pct[at] = floor_pct;
+}
+
+/* All at once, so that one does not take the room that another needs more; who found none
+ * comes last, and is told what is short then. */
+static void restart_all(struct cluster *cluster, const struct node_record *node,
+                        const struct held *held, struct effects *out)
+{
+    struct node_record *to[VMS_PER_NODE_MAX];
+    plan_nodes_for(cluster, held->slots, held->count, to);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < held->count; i++) {
+            if ((to[i] == NULL) != (round == 1)) {
+                continue;
+            }
+            if (!effects_room(out, 2 * ROOM_PER_VM)) {
+                return; /* the next round goes on */
+            }
+            restart(cluster, table_at(&cluster->vms, held->slots[i]), node, to[i], out);
+        }
+    }
 }
 
 static void raise_alarm(struct cluster *cluster, struct node_record *node,
@@ -295,9 +318,7 @@ static void recover_node(struct cluster *cluster, struct node_record *node, stru
         }
     }
     raise_alarm(cluster, node, &held, out);
-    for (uint32_t i = 0; i < held.count && effects_room(out, 2 * ROOM_PER_VM); i++) {
-        restart(cluster, table_at(&cluster->vms, held.slots[i]), node, out);
-    }
+    restart_all(cluster, node, &held, out);
     control_loss_decide(cluster, out);
 }
 

@@ -12,6 +12,7 @@
  *   plan.c         which VMs a service needs and where they go (schedulers/placement.h decides)
  *   plan_nodes.c   the nodes as a placement sees them
  *   plan_vm.c      one VM: assigned, waiting, taken away
+ *   plan_all.c     nodes for the VMs of a lost node together
  *   views.c        cluster_items(): state as items for clients
  *   membership.c   hello, renew, snapshot, heartbeat; node states; leases
  *   judge.c        when a node is called silent, and when lost
@@ -355,6 +356,10 @@ struct vm_record *plan_add_vm(struct cluster *cluster, struct service_record *se
 /* Another node for one VM (not its present one); NULL with the reason in *why. */
 struct node_record *plan_node_for(const struct cluster *cluster, const struct vm_record *vm,
                                   enum reason *why);
+/* Nodes for many VMs together (slots in the table, at most VMS_PER_NODE_MAX), dearest need
+ * first; NULL in to[i] where none is found. Changes nothing. */
+void plan_nodes_for(const struct cluster *cluster, const uint32_t *slots, uint32_t count,
+                    struct node_record **to);
 /* Assigns: new generation, phase ASSIGNED, stored, counted, dirty. */
 void plan_assign(struct cluster *cluster, struct vm_record *vm, struct node_record *node,
                  struct effects *out);

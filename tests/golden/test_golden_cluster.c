@@ -32,10 +32,18 @@ static void add_services(struct story *story)
     json_object_foreach((json_t *)(uintptr_t)golden_list(story->it->situation, "services"),
                         name, given)
     {
-        golden_keys(given, "vms isolation");
+        golden_keys(given, "vms isolation memory");
         const bool fence = strcmp(golden_text(given, "isolation", "run"), "fence") == 0;
-        (void)world_add_service(story->world, name, fence ? ISOLATION_FENCE : ISOLATION_RUN,
-                                (uint32_t)golden_number(given, "vms", 1));
+        struct world *world = story->world;
+        const uint32_t first = world->objects_count + 1; /* of its VMs, behind itself */
+        struct service *service =
+            world_add_service(world, name, fence ? ISOLATION_FENCE : ISOLATION_RUN,
+                              (uint32_t)golden_number(given, "vms", 1));
+        service->vms[0].memory_kib =
+            golden_memory_kib(given, "memory", service->vms[0].memory_kib);
+        for (uint32_t i = first; i < world->objects_count; i++) {
+            world->objects[i].vm.memory_kib = service->vms[0].memory_kib;
+        }
     }
 }
 

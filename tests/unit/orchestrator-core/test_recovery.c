@@ -311,3 +311,30 @@ Test(recovery, survivors_are_asked_to_make_room_in_the_step_that_starts_the_vms)
     cr_expect_eq(node->vms, 0);
     world_free(world);
 }
+
+Test(recovery, vms_of_several_groups_that_spread_each_get_the_node_that_their_group_lacks)
+{
+    struct world *world = with_cluster(MODE_ACT, ISOLATION_FENCE, 0);
+    const char *const names[] = {"web", "api", "ads"};
+    for (size_t i = 0; i < 3; i++) {
+        world_add_service(world, names[i], ISOLATION_FENCE, 3)->vms[0].spread = true;
+    }
+    start_and_settle(world);
+    const uint32_t there = node_record_of(world, "n1")->vms;
+    cr_assert_gt(there, 1);
+    node_power_off(&world->nodes[0]);
+    world_run(world, 60000);
+    cr_expect_eq(node_record_of(world, "n1")->vms, 0);
+    for (size_t i = 0; i < 3; i++) {
+        bool is_taken[5] = {false};
+        for (uint32_t number = 1; number <= 3; number++) {
+            char vm[NAME_SIZE];
+            (void)snprintf(vm, sizeof vm, "%s-vm-%u", names[i], number);
+            cr_expect(is_running(world, vm), "%s", vm);
+            const char *node = vm_record_of(world, vm)->vm.node;
+            cr_expect_not(is_taken[node[1] - '0'], "%s has company on %s", vm, node);
+            is_taken[node[1] - '0'] = true;
+        }
+    }
+    world_free(world);
+}
