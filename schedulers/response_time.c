@@ -375,6 +375,22 @@ static void choose_want(const struct service_view *view, double wanted, struct p
     }
 }
 
+/* What the model wants; what is measured in quiet is learnt first. */
+static double want_by_model(struct response_state *state, const struct service_view *view,
+                            bool quiet, struct proposal *out)
+{
+    if (quiet) {
+        double deviation = 0.0;
+        out->learnt = true;
+        out->outdated = learn(state, view, &deviation);
+        out->deviation = out->outdated ? deviation : 0.0;
+    }
+    if (state->fit.count > 0) {
+        renew(state, view);
+    }
+    return state->held_known ? state->held.want_pct : view->cap_pct;
+}
+
 /* The model and the want of a service whose x and CPU are known. */
 static void propose_measured(struct response_state *state, const struct service_view *view,
                              bool saturated, struct proposal *out)
@@ -402,16 +418,7 @@ static void propose_measured(struct response_state *state, const struct service_
     } else if (over && !(foreseen > sure) && (saturated || !settling) && !falling) {
         wanted = guess(state, view, saturated);
     } else {
-        if (!over && !draining && !settling) {
-            out->learnt = true;
-            double deviation = 0.0;
-            out->outdated = learn(state, view, &deviation);
-            out->deviation = out->outdated ? deviation : 0.0;
-        }
-        if (state->fit.count > 0) {
-            renew(state, view);
-        }
-        wanted = state->held_known ? state->held.want_pct : view->cap_pct;
+        wanted = want_by_model(state, view, !over && !draining && !settling, out);
     }
     if (view->measured <= GOOD) {
         if (state->held_known) {

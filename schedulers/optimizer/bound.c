@@ -10,9 +10,9 @@
 
 #include "schedulers/optimizer/optimizer.h"
 
-#define RATE_STEP    1.1  /* of its logarithm, until the bound rises */
-#define RATE_MOST    20.0 /* logarithm */
-#define RATES_CLOSER 5    /* steps between those */
+#define RATE_STEP    1.1 /* of its logarithm, until the bound rises */
+#define RATE_STEPS   19u /* at most */
+#define RATES_CLOSER 5   /* steps between those */
 #define GOLDEN       0.618
 
 /* How a service is looked at. */
@@ -254,15 +254,16 @@ static double with_rest(const struct optimizer *optimizer, const struct componen
     double low = 0.0; /* logs of rates */
     double high = 0.0;
     double best = reached + gap + rest_at(optimizer, component, 1.0);
-    for (double step = RATE_STEP; high < RATE_MOST; high += step) {
-        const double at = high + step;
-        const double bound = reached + exp(at) * gap + rest_at(optimizer, component, exp(at));
+    for (uint32_t i = 1; i <= RATE_STEPS; i++) {
+        const double before = high;
+        high = RATE_STEP * i;
+        const double bound =
+            reached + exp(high) * gap + rest_at(optimizer, component, exp(high));
         if (bound >= best) {
-            high = at;
             break;
         }
         best = bound;
-        low = high;
+        low = before;
     }
     for (uint32_t i = 0; i < RATES_CLOSER && gap > 0.0; i++) { /* golden section */
         const double at[2] = {high - GOLDEN * (high - low), low + GOLDEN * (high - low)};

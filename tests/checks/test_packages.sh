@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/checks/packages.sh
-work=$(mktemp -d)
+work=$(mktemp -d /tmp/arbiter-packages-XXXXXX) # mandoc takes what stands behind a dot for a section
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/control"
 

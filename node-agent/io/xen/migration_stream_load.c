@@ -12,43 +12,44 @@
 #define MODULE    "migration_stream.so"
 #define PATH_HERE 512
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static const struct migration_stream_module *loaded; /* under the mutex */
+static const char here; /* where this driver is */
 
 /* The folder that this driver was loaded from, and the module's name. */
 static void module_path(char out[PATH_HERE])
 {
     Dl_info info = {0};
-    const char *own = dladdr(&mutex, &info) != 0 ? info.dli_fname : "";
+    const char *own = dladdr(&here, &info) != 0 ? info.dli_fname : "";
     const char *slash = strrchr(own, '/');
     (void)snprintf(out, PATH_HERE, "%.*s" MODULE, slash != NULL ? (int)(slash - own) + 1 : 0,
                    own);
 }
 
-/* With the mutex held. */
-static int load(struct err *err)
+static const struct migration_stream_module *load(struct err *err)
 {
     char path[PATH_HERE];
     module_path(path);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         const char *why = dlerror(); // NOLINT(concurrency-mt-unsafe): glibc has one per thread
-        return err_set(err, -ENOEXEC, "VMs cannot be moved: %s", why);
+        (void)err_set(err, -ENOEXEC, "VMs cannot be moved: %s", why);
+        return NULL;
     }
     const struct migration_stream_module *module = dlsym(handle, MIGRATION_STREAM_ENTRY);
     if (module == NULL || module->size != sizeof *module) {
         (void)dlclose(handle);
-        return err_set(err, -ENOEXEC, "VMs cannot be moved: %s is of another version", path);
+        (void)err_set(err, -ENOEXEC, "VMs cannot be moved: %s is of another version", path);
+        return NULL;
     }
-    loaded = module;
-    return 0;
+    return module;
 }
 
 static const struct migration_stream_module *get(struct err *err)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static const struct migration_stream_module *loaded;
     (void)pthread_mutex_lock(&mutex);
-    const struct migration_stream_module *module =
-        loaded != NULL || load(err) == 0 ? loaded : NULL;
+    loaded = loaded != NULL ? loaded : load(err);
+    const struct migration_stream_module *module = loaded;
     (void)pthread_mutex_unlock(&mutex);
     return module;
 }
