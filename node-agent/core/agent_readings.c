@@ -132,40 +132,42 @@ static void note_stopped(struct agent *agent, struct vm_record *vm, struct agent
 }
 
 /* Somebody changed a value that was as we had left it, and no call of ours is under way that
- * could have: it is set right by the calls that follow, and that is said. */
+ * could have: it is set right by the calls that follow, and that is said as far as there is
+ * room for it. */
 static void note_drift(struct agent *agent, const struct vm_record *vm,
                        const struct domain_reading *before, struct agent_effects *out)
 {
-    static const struct {
+    const struct domain_reading *now = &vm->reading;
+    const struct {
         enum setting setting;
         const char *name;
+        uint64_t was;
+        uint64_t is;
         const char *unit;
     } rows[] = {
-        {SETTING_CAP, "CPU cap", "%"},
-        {SETTING_WEIGHT, "weight", ""},
-        {SETTING_MEMORY, "memory target", "KiB"},
-        {SETTING_NET_RATE, "network limit", "KiB/s"},
-        {SETTING_DISK_RATE, "disk limit", "KiB/s"},
+        {SETTING_CAP, "CPU cap", before->cap_pct, now->cap_pct, " %"},
+        {SETTING_WEIGHT, "weight", before->weight, now->weight, ""},
+        {SETTING_MEMORY, "memory target", before->memory_target_kib, now->memory_target_kib,
+         " KiB"},
+        {SETTING_NET_RATE, "network limit", before->net_rate_kib_s, now->net_rate_kib_s,
+         " KiB/s"},
+        {SETTING_DISK_RATE, "disk limit", before->disk_rate_kib_s, now->disk_rate_kib_s,
+         " KiB/s"},
     };
-    struct vm_record past = *vm;
-    past.reading = *before;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const enum setting setting = rows[i].setting;
-        const struct setting_try *tried = &vm->tries[setting];
-        const uint64_t ordered = agent_setting_ordered(vm, setting);
-        const uint64_t was = agent_setting_shown(&past, setting);
-        const uint64_t is = agent_setting_shown(vm, setting);
-        bool settled =
-            was == ordered || (tried->done && tried->asked == ordered && tried->shown == was);
-        if (!settled || is == was || is == ordered) {
+        const struct setting_try *tried = &vm->tries[rows[i].setting];
+        const uint64_t ordered = agent_setting_ordered(vm, rows[i].setting);
+        bool settled = rows[i].was == ordered ||
+                       (tried->done && tried->asked == ordered && tried->shown == rows[i].was);
+        if (!settled || rows[i].is == rows[i].was || rows[i].is == ordered ||
+            !agent_effects_room(out)) {
             continue;
         }
         char text[TEXT_SIZE];
-        (void)snprintf(
-            text, sizeof text,
-            "its %s was changed from outside, from %llu to %llu%s%s; it is set right",
-            rows[i].name, (unsigned long long)was, (unsigned long long)is,
-            rows[i].unit[0] == '\0' ? "" : " ", rows[i].unit);
+        (void)snprintf(text, sizeof text,
+                       "its %s was changed from outside, from %llu to %llu%s; it is set right",
+                       rows[i].name, (unsigned long long)rows[i].was,
+                       (unsigned long long)rows[i].is, rows[i].unit);
         agent_result(agent, vm, RESULT_STATE_ACCEPTED, REASON_DRIFT, text, out);
         agent_log(out, 1, "vm=%s %s", vm->order.vm, text);
     }

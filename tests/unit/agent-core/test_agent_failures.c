@@ -103,6 +103,68 @@ Test(agent_failures, a_cap_that_somebody_else_changed_is_set_right_and_that_is_s
     end_world(w);
 }
 
+/* Behind the agent's back, for all VMs. */
+static void change_all(struct world *w, enum hypervisor_call_kind kind)
+{
+    struct hypervisor_completion done;
+    for (uint32_t i = 0; i < VMS_PER_NODE_MAX; i++) {
+        char name[NAME_SIZE];
+        struct err err = {0};
+        (void)snprintf(name, sizeof name, "vm%u", i);
+        struct hypervisor_call other = {.id = (1u << 30) + i,
+                                        .kind = kind,
+                                        .order =
+                                            make_order(1, name, RUN_STATE_RUNNING).vm_order};
+        other.order.cap_pct = 33;
+        other.order.weight = 77;
+        other.order.memory_kib = GIB / 16;
+        other.order.net_rate_kib_s = 55;
+        other.order.disk_rate_kib_s = 66;
+        cr_assert_eq(host_model_start(w->host, &other, w->now_ms, &err), 0, "%s", err.text);
+    }
+    w->now_ms += 20;
+    while (host_model_complete(w->host, w->now_ms, &done) == 1) {
+    }
+}
+
+Test(agent_failures, everything_changed_on_a_full_node_at_once_is_set_right)
+{
+    struct world *w = make_world();
+    host_model_destroy(w->host);
+    struct host_model_config config = {
+        .cpus = 64, .memory_kib = 32 * (uint64_t)GIB, .boot_ms = 500, .call_ms = 10};
+    struct err err;
+    w->host = host_model_create(&config, &err);
+    w->address_last = "10.0.0.200";
+    start_agent(w, "boot-1", 0, NULL);
+    welcome(w);
+    struct node_message message = {0};
+    char name[NAME_SIZE];
+    for (uint64_t i = 0; i < VMS_PER_NODE_MAX; i++) {
+        (void)snprintf(name, sizeof name, "vm%d", (int)i);
+        message = make_order(i + 1, name, RUN_STATE_RUNNING);
+        message.vm_order.memory_kib = GIB / 8;
+        message.vm_order.memory_max_kib = GIB / 8;
+        send_message(w, &message);
+    }
+    run_until(w, w->now_ms + 120000);
+    cr_assert_eq(w->snapshot->vms_count, VMS_PER_NODE_MAX);
+    change_all(w, HYPERVISOR_CALL_CAP);
+    change_all(w, HYPERVISOR_CALL_WEIGHT);
+    change_all(w, HYPERVISOR_CALL_MEMORY);
+    change_all(w, HYPERVISOR_CALL_NET_RATE);
+    change_all(w, HYPERVISOR_CALL_DISK_RATE);
+    run_until(w, w->now_ms + 120000);
+    for (uint32_t i = 0; i < w->snapshot->vms_count; i++) {
+        const struct vm_status *status = &w->snapshot->vms[i];
+        cr_assert_eq(status->state, RUN_STATE_RUNNING, "%s", status->vm);
+        cr_assert_eq(status->cap_pct, message.vm_order.cap_pct, "%s", status->vm);
+        cr_assert_eq(status->weight, message.vm_order.weight, "%s", status->vm);
+        cr_assert_eq(status->net_rate_kib_s, 0, "%s", status->vm);
+    }
+    end_world(w);
+}
+
 /* In the driver it would wait within its own time limit, and fail when many come at once. */
 Test(agent_failures, the_fifth_long_call_begins_when_another_one_has_ended)
 {
