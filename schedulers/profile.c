@@ -334,20 +334,18 @@ double profile_need(const struct profile_table *profile, double load, double x,
     return high;
 }
 
-/* The target, and which statistic it is of. */
-static uint32_t target_ms(const struct response_time *time, int *statistic)
+/* Which percentile the target is of; 0: the mean. */
+static int statistic_of(const struct response_time *time)
 {
-    *statistic = time->p95_ms > 0 ? 95 : time->p50_ms > 0 ? 50 : 0;
-    return time->p95_ms > 0 ? time->p95_ms : time->p50_ms > 0 ? time->p50_ms : time->mean_ms;
+    return time->p95_ms > 0 ? 95 : time->p50_ms > 0 ? 50 : 0;
 }
 
 double profile_factor(const struct profile *profile, const struct response_time *target)
 {
-    int measured = 0;
-    int wanted = 0;
-    const uint32_t measured_ms = target_ms(&profile->response_time, &measured);
-    const uint32_t wanted_ms = target_ms(target, &wanted);
-    if (measured != wanted || measured_ms == 0 || wanted_ms == 0) {
+    const uint32_t measured_ms = response_time_target_ms(&profile->response_time);
+    const uint32_t wanted_ms = response_time_target_ms(target);
+    if (statistic_of(&profile->response_time) != statistic_of(target) || measured_ms == 0 ||
+        wanted_ms == 0) {
         return (double)NAN;
     }
     return (double)measured_ms / wanted_ms;

@@ -52,9 +52,6 @@
 #define LOAD_NONE      0.01   /* requests/s */
 #define NOISE_FIRST    0.15
 #define DEMAND_LEAST   0.01 /* percent */
-#define LEARNT_LEAST                                                                           \
-    RESPONSE_BELIEVED /* measurements from which it is trusted in a backlog                    \
-                       */
 
 struct response_state {
     bool started;
@@ -397,7 +394,7 @@ static void propose_measured(struct response_state *state, const struct service_
 {
     const bool settling = is_settling(state, view);
     const double noise = noise_of(state);
-    const bool known = state->fit.count >= LEARNT_LEAST;
+    const bool known = state->fit.count >= RESPONSE_BELIEVED; /* also in a backlog */
     const double sure = known ? 1.0 + OVER_SIGMAS * noise : 1.0;
     const struct response_model model = model_of(state, view);
     const double foreseen =

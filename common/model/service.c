@@ -78,6 +78,11 @@ void service_set_defaults(struct service *service)
     }
 }
 
+uint32_t response_time_target_ms(const struct response_time *time)
+{
+    return time->p95_ms > 0 ? time->p95_ms : time->p50_ms > 0 ? time->p50_ms : time->mean_ms;
+}
+
 uint64_t service_least_memory_kib(const struct vm_group *group)
 {
     const bool is_range =

@@ -144,6 +144,9 @@ struct service {
 /* Fills what was not given: every default named above. */
 void service_set_defaults(struct service *service);
 
+/* The one that is given; 0: none is. */
+uint32_t response_time_target_ms(const struct response_time *time);
+
 /* What a VM of the group starts with and keeps: the lower end of its range of memory. */
 uint64_t service_least_memory_kib(const struct vm_group *group);
 

@@ -272,8 +272,6 @@ static bool may_create(struct agent *agent, struct vm_record *vm, const char **i
     return state == IMAGE_READY;
 }
 
-/* A call that waits for others behind the driver's door would spend its own time limit there.
- */
 static bool long_call_may_begin(const struct agent *agent)
 {
     uint32_t under_way = 0;
@@ -281,7 +279,7 @@ static bool long_call_may_begin(const struct agent *agent)
         const struct vm_record *vm = &agent->vms[i];
         under_way += vm->used && vm->lanes[LANE_LONG].call != 0;
     }
-    return under_way < LONG_CALLS_MAX;
+    return under_way < HYPERVISOR_LONG_CALLS_MAX;
 }
 
 static bool reach_long(struct agent *agent, struct vm_record *vm, struct agent_effects *out)

@@ -27,7 +27,6 @@
 #define FENCE_EARLY_MS     2000 /* protected VMs are ended so long before the lease ends */
 #define SNAPSHOT_PAUSE_MS  200  /* changes closer than that go into one snapshot */
 #define REMEMBER_AFTER_MS  5000 /* for changes that a new order would bring anyway */
-#define LONG_CALLS_MAX     4u   /* at once; no more than a driver takes at once */
 #define SHORT_CALL_MS      10000
 #define LIST_CALL_MS       10000
 #define CREATE_CALL_MS     120000

@@ -40,6 +40,10 @@ enum hypervisor_call_kind {
     HYPERVISOR_CALL_MIGRATE_IN = 22,
 };
 
+/* An agent begins no more long calls at once, and a driver has room for so many: one that
+ * waited for others behind the driver's door would spend its own time limit there. */
+#define HYPERVISOR_LONG_CALLS_MAX 4
+
 /* True for the kinds of the long lane. */
 bool hypervisor_call_is_long(enum hypervisor_call_kind kind);
 const char *hypervisor_call_word(enum hypervisor_call_kind kind);

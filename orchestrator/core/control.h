@@ -11,8 +11,8 @@
  *   control_loss.c     a lost node as a decision: its VMs start elsewhere, others make room
  *   control_room.c     what nodes can spare beside floors
  *   control_vcpus.c    more VCPUs or fewer
- *   control_memory.c      more memory where it is lacked, free first
- *   control_pause.c       a light service lets all its CPU go, and gets it back
+ *   control_memory.c   more memory where it is lacked, free first
+ *   control_pause.c    a light service lets all its CPU go, and gets it back
  *   control_candidates.c  what may come after caps: a VM more or less, a move
  *   control_escalate.c    the best of these steps, when it is worth what it costs
  *   metrics.c, measure.c  what is measured

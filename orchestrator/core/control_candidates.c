@@ -2,10 +2,10 @@
 /*
  * The slow loop. Caps are moved at once; when the best caps leave a service short for a while,
  * the steps that take longer are tried, one at a time: first more VCPUs, then memory
- * (control_memory.c), then a VM more (where
- * the service's file gives a range), then a move of one of its VMs, or of a lighter neighbour,
- * to the node that has most to spare. A service that could do with one VM less for five minutes
- * gives one back. The worker judges each step by the allocation that would follow
+ * (control_memory.c), then a VM more (where the service's file gives a range), then a move of
+ * one of its VMs, or of a lighter neighbour, to the node that has most to spare, and last a
+ * pause (control_pause.c). A service that could do with one VM less for five minutes gives one
+ * back. The worker judges each step by the allocation that would follow
  * (schedulers/escalation.h).
  *
  * No step is taken while another is under way, and none that would lose a disk against what the

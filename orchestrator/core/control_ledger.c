@@ -94,9 +94,7 @@ static double target_of(const struct cluster *cluster, const struct service_reco
         if (!objective->has_response_time) {
             return objective->error_share_permille / 1000.0;
         }
-        return time->p95_ms > 0   ? time->p95_ms
-               : time->p50_ms > 0 ? time->p50_ms
-                                  : time->mean_ms;
+        return response_time_target_ms(time);
     case SERVICE_KIND_QUEUE:
         return measure_deadline(cluster, service, &started_ms, &deadline_ms)
                    ? (double)(deadline_ms - started_ms)

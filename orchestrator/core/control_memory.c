@@ -63,9 +63,10 @@ static double x_of_cpu(const struct service_record *service, uint32_t caps_pct, 
     const double cpu_ms = used_pct / 100.0 / service->load * 1000.0; /* of one request */
     const double speed = fmin(1.0, caps_pct / 100.0 / vms); /* a request uses one CPU at most */
     const double mean_ms = cpu_ms / speed / (1.0 - used_pct / caps_pct);
-    return target->p95_ms > 0   ? MEAN_TO_P95 * mean_ms / target->p95_ms
-           : target->p50_ms > 0 ? MEAN_TO_P50 * mean_ms / target->p50_ms
-                                : mean_ms / target->mean_ms;
+    const double spread = target->p95_ms > 0   ? MEAN_TO_P95
+                          : target->p50_ms > 0 ? MEAN_TO_P50
+                                               : 1.0;
+    return spread * mean_ms / response_time_target_ms(target);
 }
 
 static bool is_settled(const struct cluster *cluster, const struct vm_record *vm)
@@ -262,32 +263,40 @@ static void propose(struct cluster *cluster, uint32_t index)
     }
 }
 
+static bool is_among(const uint32_t *list, uint32_t count, uint32_t item)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i] == item) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void control_propose_memory(struct cluster *cluster)
 {
     struct control *control = cluster->control;
     if (control->memory.decision != 0 && cluster->now_ms < control->memory.until_ms) {
         return; /* what comes of it has to be seen first */
     }
-    uint32_t proposed = 0;
-    double below = INFINITY;
-    for (uint32_t round = 0; round < SERVICES_MOST; round++) { /* weightiest first */
+    uint32_t proposed[SERVICES_MOST];
+    for (uint32_t count = 0; count < SERVICES_MOST; count++) { /* weightiest first */
         uint32_t best = UINT32_MAX;
         for (uint32_t i = 0; i < control->problem.services_count; i++) {
             struct service_record *service =
                 table_at(&cluster->services, control->service_slots[i]);
-            const double weight = control->problem_services[i].weight;
-            const bool is_new = (proposed & (i < 32 ? 1u << i : 0u)) == 0 && weight <= below;
-            if (is_new &&
-                lacks_memory(cluster, service, control_service_of(cluster, service)) &&
-                (best == UINT32_MAX || weight > control->problem_services[best].weight)) {
+            const bool is_heavier =
+                best == UINT32_MAX ||
+                control->problem_services[i].weight > control->problem_services[best].weight;
+            if (is_heavier && !is_among(proposed, count, i) &&
+                lacks_memory(cluster, service, control_service_of(cluster, service))) {
                 best = i;
             }
         }
         if (best == UINT32_MAX) {
             return;
         }
-        below = control->problem_services[best].weight;
-        proposed |= best < 32 ? 1u << best : 0u;
+        proposed[count] = best;
         propose(cluster, best);
     }
 }

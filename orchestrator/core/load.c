@@ -30,6 +30,11 @@ static struct node_record *node_for_load(struct cluster *cluster, const char *na
     return node;
 }
 
+void cluster_index_profile(struct profile_record *profile)
+{
+    (void)profile_init(&profile->table, profile->spec.points, profile->spec.points_count, NULL);
+}
+
 /* A record of one of the kinds that are nothing but a spec and its meta; NULL when full. */
 static struct record_meta *load_plain(struct cluster *cluster, const struct object *object)
 {
@@ -61,9 +66,7 @@ static struct record_meta *load_plain(struct cluster *cluster, const struct obje
     if (object->kind == OBJECT_KIND_PROFILE &&
         (profile = table_add(&cluster->profiles, object->profile.profile)) != NULL) {
         profile->spec = object->profile;
-        /* One that is not right has an empty table: services learn as if they had none. */
-        (void)profile_init(&profile->table, profile->spec.points, profile->spec.points_count,
-                           NULL);
+        cluster_index_profile(profile);
         return &profile->meta;
     }
     return NULL;

@@ -145,9 +145,7 @@ static void measure_web(const struct cluster *cluster, struct service_record *se
 {
     const struct objective *objective = &service->spec.objective;
     const struct response_time *target = &objective->response_time;
-    const uint32_t target_ms = target->p95_ms > 0   ? target->p95_ms
-                               : target->p50_ms > 0 ? target->p50_ms
-                                                    : target->mean_ms;
+    const uint32_t target_ms = response_time_target_ms(target);
     const enum metric_kind kind = target->p95_ms > 0   ? METRIC_RESPONSE_P95_MS
                                   : target->p50_ms > 0 ? METRIC_RESPONSE_P50_MS
                                                        : METRIC_RESPONSE_MEAN_MS;

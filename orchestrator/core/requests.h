@@ -61,8 +61,6 @@ const char *cpu_text(uint64_t pct, char out[CPU_TEXT_SIZE]);
 struct profile_record *request_profile(struct request_context *context, const char *name);
 /* The profile of the request could be stored; false: refused. */
 bool request_may_put_profile(struct request_context *context);
-/* Its spec was written: makes its table. */
-void request_index_profile(struct profile_record *profile);
 /* Whether the service may have the profile that it names: REASON_NONE, or NO_PROFILE with a
  * fact. present may be NULL. */
 enum reason request_check_profile(struct request_context *context, const struct service *spec,

@@ -187,7 +187,7 @@ static void put_plain(struct request_context *context, const struct plain *plain
         count_agreement(cluster, record);
     }
     if (context->kind == OBJECT_KIND_PROFILE) {
-        request_index_profile(record);
+        cluster_index_profile(record);
     }
     const char *kept_name = (const char *)record + plain->table->name_offset;
     emit_object(cluster, context->kind, kept_name, meta_of(plain, record), record,

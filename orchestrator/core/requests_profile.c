@@ -72,11 +72,6 @@ bool request_may_put_profile(struct request_context *context)
     return keeps_users(context, profile);
 }
 
-void request_index_profile(struct profile_record *profile)
-{
-    (void)profile_init(&profile->table, profile->spec.points, profile->spec.points_count, NULL);
-}
-
 enum reason request_check_profile(struct request_context *context, const struct service *spec,
                                   const struct service_record *present)
 {

@@ -257,6 +257,9 @@ struct cluster {
 };
 
 /* ---- load.c ---- */
+/* Makes the table of a profile whose spec was written. Of one that is not right it is empty:
+ * services learn as if they had none. */
+void cluster_index_profile(struct profile_record *profile);
 void load_record(struct cluster *cluster, const struct stored_record *record);
 void load_finish(struct cluster *cluster, const struct cluster_event *event,
                  struct effects *out);

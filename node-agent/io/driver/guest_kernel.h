@@ -7,7 +7,8 @@
 
 #define GUEST_COMMAND_LINE_SIZE 1024
 
-/* The image's command line, and behind it who the guest is. */
+/* The image's command line, and behind it who the guest is. address: with its prefix; empty,
+ * as gateway may be: none. */
 void guest_command_line(const struct vm_order *order, const char *address, const char *gateway,
                         char out[GUEST_COMMAND_LINE_SIZE]);
 

@@ -17,7 +17,7 @@
 
 enum lane_kind { LANE_SHORT = 0, LANE_LONG = 1, LANE_COUNT };
 
-#define LANE_THREADS  4 /* the agent begins no more long calls at once */
+#define LANE_THREADS  HYPERVISOR_LONG_CALLS_MAX
 #define LANE_JOBS_MAX (2 * VMS_PER_NODE_MAX + 16) /* in both lanes, abandoned ones included */
 
 struct lanes;

@@ -234,6 +234,10 @@ static int read_host(const struct libvirt_host *host, virConnectPtr connection,
     if (host->kind == LIBVIRT_XEN) {
         /* What dom0, Xen and foreign domains hold is not free; ours are added one by one. */
         status->memory_kib = virNodeGetFreeMemory(connection) / 1024;
+        if (status->memory_kib == 0) {
+            return libvirt_error(err,
+                                 "read the host's free memory"); /* it says no error else */
+        }
     }
     status->foreign_vms = 0;
     return 0;

@@ -27,7 +27,7 @@ static struct service_record *profiled_shop(uint32_t cap_pct)
         profile->spec.points[profile->spec.points_count++] = (struct profile_point){
             .load = at, .cap_pct = caps_pct[i % 8], .x = x_of(at, caps_pct[i % 8], 1.0)};
     }
-    request_index_profile(profile);
+    cluster_index_profile(profile);
     struct service_record *shop = bench_service("shop", SERVICE_KIND_WEB, 5, 400);
     (void)snprintf(shop->spec.profile, sizeof shop->spec.profile, "app");
     (void)bench_vm(shop, "xen1", 1, cap_pct);
