@@ -3,29 +3,10 @@
 # Steps that are slower than caps, in the simulator: a VM more and a VM less where a file gives a range, one move off
 # a crowded node, and no step at all in a full cluster where nothing is better elsewhere. Each step is in the ledger
 # with what came out of it.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
-if [ ! -x "$sim" ]; then
-    echo "$sim is not built"
-    exit 77
-fi
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+. "$(dirname "$0")/simulated.sh"
 
-count() { # TEXT OUTCOME: decisions with this text that were stored with this outcome
-    awk -v text="$1" -v outcome="$2" '
-        / orchestrator decision d-/ && index($0, text) && $6 == outcome { count++ }
-        END { print count + 0 }' "$out/trace"
-}
-
-expect() { # SCENARIO TEXT OUTCOME WANTED
-    local is
-    is=$(count "$2" "$3")
-    if [ "$is" != "$4" ]; then
-        echo "$1: $is decisions \"$2\" with outcome $3, expected $4"
-        exit 1
-    fi
+decided() { # SCENARIO TEXT OUTCOME WANTED
+    expect "$1: decisions \"$2\" with outcome $3" "$(count "$2" "$3")" "$4"
 }
 
 run() { # SCENARIO
@@ -36,23 +17,23 @@ ordered=2 applied=3
 
 run scale-out
 for outcome in $ordered $applied; do
-    expect scale-out "one vm more for shop" $outcome 2
-    expect scale-out "one vm less for shop" $outcome 2
-    expect scale-out ": move " $outcome 0
+    decided scale-out "one vm more for shop" $outcome 2
+    decided scale-out "one vm less for shop" $outcome 2
+    decided scale-out ": move " $outcome 0
 done
 
 run crowded-node
 for outcome in $ordered $applied; do
-    expect crowded-node "-web-1 from node1 to node2" $outcome 1
-    expect crowded-node ": move " $outcome 1
-    expect crowded-node "one vm " $outcome 0
+    decided crowded-node "-web-1 from node1 to node2" $outcome 1
+    decided crowded-node ": move " $outcome 1
+    decided crowded-node "one vm " $outcome 0
 done
 
 run more-vcpus
 for outcome in $ordered $applied; do
-    expect more-vcpus "vcpus 1 -> 2 of shop-web-1" $outcome 1
-    expect more-vcpus "vcpus 2 -> 1 of shop-web-1" $outcome 1
-    expect more-vcpus "one vm " $outcome 0
+    decided more-vcpus "vcpus 1 -> 2 of shop-web-1" $outcome 1
+    decided more-vcpus "vcpus 2 -> 1 of shop-web-1" $outcome 1
+    decided more-vcpus "one vm " $outcome 0
 done
 # What the host is asked for: VCPUs before the cap above 1, a cap below 1 before fewer VCPUs.
 awk '/ node1 call (vcpus|cap) shop-web-1 / {
@@ -65,8 +46,8 @@ awk '/ node1 call (vcpus|cap) shop-web-1 / {
     END { exit failed || !high || vcpus != 1 }' "$out/trace"
 
 run symmetric-full
-expect symmetric-full ": move " $ordered 0
-expect symmetric-full "one vm " $ordered 0
+decided symmetric-full ": move " $ordered 0
+decided symmetric-full "one vm " $ordered 0
 if grep -q " event .* migration " "$out/trace"; then
     echo "symmetric-full: a VM was moved"
     exit 1

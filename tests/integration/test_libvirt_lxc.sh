@@ -4,30 +4,15 @@
 # the guest, what fails must say why and leave nothing, and what is not ours stays untouched.
 set -u
 cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d)
-clean_up() {
-    [ -z "${probe_pid:-}" ] || kill -KILL "$probe_pid" 2>/dev/null
-    lxc/stop.sh "$work"
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
+. libvirtd/driver_test.sh
 
-lxc/start.sh "$work" || exit $?
+libvirtd/start.sh "$work" || exit $?
 lxc/image.sh "$work" || exit $?
 . "$work/lab.env"
 . ./driver_probe.sh
 mkdir "$work/state"
 
-one=11111111-2222-4333-8444-00000000a001
-two=11111111-2222-4333-8444-00000000a002
 image="image=$work/guest.tar init=/init bridge=$BRIDGE gateway=$HOST_ADDRESS"
-get() {
-    curl -sf -m 20 "http://$NETWORK.$1"
-}
-virsh_lab() {
-    virsh -q -c "$URI" "$@"
-}
 nothing_is_left() {
     expect_equal "$(virsh_lab list --all --name | grep -v '^stranger$' | tr -d '\n')" "" "$1: domains"
     expect_equal "$(ls "$work/state/disks" "$work/state/saved" | grep -v :)" "" "$1: files"
@@ -153,7 +138,7 @@ expect 'list code=-107 reason=driver .*text=.*libvirt' "calls without libvirtd s
 ask status
 expect 'status code=-107' "so does the status"
 expect_equal "$(get 11/healthz)" ok "guests live on"
-lxc/start.sh "$work" || fail "libvirtd starts again"
+libvirtd/start.sh "$work" || fail "libvirtd starts again"
 wait_for 15 "the connection comes back" cap_works 38
 ask list
 expect_equal "$(domain $one generation) $(domain $two generation)" "3 1" "ours are known again"

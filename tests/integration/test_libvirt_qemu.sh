@@ -4,14 +4,7 @@
 # ordered must be felt in the guest or be seen by the host's kernel, and what fails must say why.
 set -u
 cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d)
-clean_up() {
-    [ -z "${probe_pid:-}" ] || kill -KILL "$probe_pid" 2>/dev/null
-    lxc/stop.sh "$work"
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
+. libvirtd/driver_test.sh
 
 export PATH=$PATH:/usr/sbin:/sbin
 for tool in qemu-system-x86_64 curl apt-get dpkg; do
@@ -19,20 +12,12 @@ for tool in qemu-system-x86_64 curl apt-get dpkg; do
 done
 [ -e /dev/net/tun ] || { echo "qemu lab: no /dev/net/tun"; exit 77; }
 qemu/image.sh "${ARBITER_BUILD:?ARBITER_BUILD is not set}/tests/qemu-guest" "$work" || exit $?
-lxc/start.sh "$work" qemu:///system || exit $?
+libvirtd/start.sh "$work" qemu:///system || exit $?
 . "$work/lab.env"
 . ./driver_probe.sh
 mkdir "$work/state"
 
-one=11111111-2222-4333-8444-00000000a001
-two=11111111-2222-4333-8444-00000000a002
 machine="image=$work/disk.raw format=1 kernel=$work/vmlinuz ramdisk=$work/initrd bridge=$BRIDGE"
-get() {
-    curl -sf -m 20 "http://$NETWORK.$1"
-}
-virsh_lab() {
-    virsh -q -c "$URI" "$@"
-}
 # fact ADDRESS KEY: what the guest itself sees.
 fact() {
     get "$1/cgi-bin/facts" | tr ' ' '\n' | sed -n "s/^$2=//p"

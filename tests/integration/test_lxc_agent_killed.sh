@@ -21,14 +21,14 @@ haproxies() {
 cluster_cleanup() {
   local pid
   for pid in $(haproxies); do kill "$pid" 2>/dev/null; done # of entry points: they outlive an agent
-  "$lxc/stop.sh" "$dir/lab-1"
-  "$lxc/stop.sh" "$dir/lab-2"
+  "$lxc/../libvirtd/stop.sh" "$dir/lab-1"
+  "$lxc/../libvirtd/stop.sh" "$dir/lab-2"
 }
 trap 'exit 1' INT TERM
 cluster_make
 chmod 711 "$dir"
 for lab in lab-1 lab-2; do
-  said=$("$lxc/start.sh" "$dir/$lab" 2>&1)
+  said=$("$lxc/../libvirtd/start.sh" "$dir/$lab" 2>&1)
   case $? in
     0) ;;
     77) skip "${said##*$'\n'}" ;;

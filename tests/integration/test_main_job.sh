@@ -33,13 +33,13 @@ clean_up() {
         kill "$pid" 2>/dev/null
     done
     [ -z "${probe_pid:-}" ] || kill -KILL "$probe_pid" 2>/dev/null
-    lxc/stop.sh "$work"
+    libvirtd/stop.sh "$work"
     wait
     rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM
-lxc/start.sh "$work" || exit $?
+libvirtd/start.sh "$work" || exit $?
 lxc/image.sh "$work" || exit $?
 . "$work/lab.env"
 cc -O2 -D_GNU_SOURCE -shared -fPIC -o "$work/patient_select.so" main_job/patient_select.c || exit 1

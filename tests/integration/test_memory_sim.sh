@@ -3,28 +3,7 @@
 # Memory in the simulator: services whose CPU would do get more of what their node has free; where nothing is, another
 # one gives some back first, and only what has arrived is given on. Who is slow for another reason gets none. Without
 # the range in their files nothing is moved, and they stay under their floor.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
-if [ ! -x "$sim" ]; then
-    echo "$sim is not built"
-    exit 77
-fi
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-
-count() { # TEXT OUTCOME: decisions with this text that were stored with this outcome
-    awk -v text="$1" -v outcome="$2" '
-        / orchestrator decision d-/ && index($0, text) && $6 == outcome { count++ }
-        END { print count + 0 }' "$out/trace"
-}
-
-expect() { # WHAT IS WANTED
-    if [ "$2" != "$3" ]; then
-        echo "$1: $2, expected $3"
-        exit 1
-    fi
-}
+. "$(dirname "$0")/simulated.sh"
 
 under() { # SERVICE FROM: share of the time after that second for which it is under its floor, percent
     awk -F, -v service="$1" -v from="$2" '$2 == service && $1 > from { all++; low += $3 < 0.5 }

@@ -3,15 +3,7 @@
 # A node is lost in the simulator: one decision starts its VMs elsewhere and moves the caps of the others, in the
 # same moment, and every service stays over its floor. In node-loss-tight the survivors have little more than what
 # all floors need.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
-if [ ! -x "$sim" ]; then
-    echo "$sim is not built"
-    exit 77
-fi
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+. "$(dirname "$0")/simulated.sh"
 
 # The instant of the loss, then all that happens until five seconds later: one placement for each of the node's VMs
 # and one decision, first with the starts, then, when the worker has answered, with the caps.

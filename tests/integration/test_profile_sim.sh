@@ -2,15 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Profiles, in the simulator: of two services of one application under one load, the one with a profile reaches its
 # level with its first decision, the other has to be learnt. When the application changes, one alarm says so, once.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
-if [ ! -x "$sim" ]; then
-    echo "$sim is not built"
-    exit 77
-fi
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+. "$(dirname "$0")/simulated.sh"
 
 met_at() { # SERVICE: seconds until its level is at its floor for the first time
     awk -F, -v service="$1" '$2 == service && $3 != "nan" && $3 >= 0.5 { print int($1); exit }' "$out/series"

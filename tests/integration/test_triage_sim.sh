@@ -2,15 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Services whose load sways around what their node can do: who is sacrificed stays so, and does not take turns with
 # the others at every small change. Without a sticky triage they go in and out about 60 times in these runs.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-sim=${ARBITER_BUILD:-build/release}/bin/arbiter-sim
-if [ ! -x "$sim" ]; then
-    echo "$sim is not built"
-    exit 77
-fi
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+. "$(dirname "$0")/simulated.sh"
 
 turns=0
 low=0

@@ -7,16 +7,9 @@
 #include <unistd.h>
 
 #include "common/io/log.h"
+#include "tests/threads/require.h"
 
 enum { WRITERS = 4, LINES = 500 };
-
-#define REQUIRE(condition)                                                                     \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            (void)printf("%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);        \
-            exit(1);                                                                           \
-        }                                                                                      \
-    } while (0)
 
 static void *writer(void *argument)
 {

@@ -9,15 +9,7 @@
 #include <stdlib.h>
 
 #include "node-agent/io/driver/rates_link.c"
-
-#define REQUIRE(condition)                                                                     \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            (void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,            \
-                          #condition);                                                         \
-            exit(EXIT_FAILURE);                                                                \
-        }                                                                                      \
-    } while (0)
+#include "tests/threads/require.h"
 
 #define LINK "vif3.0"
 

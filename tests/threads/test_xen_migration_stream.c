@@ -6,15 +6,7 @@
 #include <signal.h>
 
 #include "node-agent/io/transfer/migration_stream.c"
-
-#define REQUIRE(condition)                                                                     \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            (void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,            \
-                          #condition);                                                         \
-            exit(EXIT_FAILURE);                                                                \
-        }                                                                                      \
-    } while (0)
+#include "tests/threads/require.h"
 
 #define NAME  "0a0b0c0d-0000-4000-8000-000000000001"
 #define BYTES (5u * 1024u * 1024u + 7u)

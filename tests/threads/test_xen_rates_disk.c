@@ -21,15 +21,7 @@ int main(void)
 #include <sys/prctl.h>
 
 #include "node-agent/io/xen/rates_disk.c"
-
-#define REQUIRE(condition)                                                                     \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            (void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,            \
-                          #condition);                                                         \
-            exit(EXIT_FAILURE);                                                                \
-        }                                                                                      \
-    } while (0)
+#include "tests/threads/require.h"
 
 #define GUEST "11111111-2222-4333-8444-00000000e001"
 #define DOMID 4242

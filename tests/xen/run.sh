@@ -125,6 +125,7 @@ if [[ $keep == 1 ]]; then
   run_lab 1 "$run/beside" "$run/alone"
 else
   labs=()
+  trap 'kill $(jobs -p) 2>/dev/null; exit 1' INT TERM
   for ((number = 1; number <= jobs; number++)); do
     (run_lab $number "$run/beside") &
     labs+=("$!")
