@@ -164,7 +164,9 @@ no_store() { # N: Xen's store knows dom0 only
   store=$(on "$1" "xenstore-ls /local/domain") && grep -q '^0 ' <<<"$store" && ! grep -q '^[1-9]' <<<"$store"
 }
 no_vifs() { local links; links=$(on "$1" "ip -o link") && ! grep -q 'vif[0-9]' <<<"$links"; }
-powered_off() { on "$1" "grep -q 'reboot: Power down' /var/log/xen/console/guest-$2.log"; } # N VM: its kernel said so
+powered_off() { # N VM: the last word of its kernel
+  on "$1" "tail -n 1 /var/log/xen/console/guest-$2.log | grep -q 'reboot: \(Power down\|System halted\)'"
+}
 known() {
   local value
   for value in "${@:2}"; do [[ -n $value ]] || { fail "$1"; return 1; }; done

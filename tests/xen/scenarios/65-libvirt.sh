@@ -15,8 +15,7 @@ on 1 'sed -i /vme/d /usr/share/libvirt/cpu_map/x86_486.xml
 check "libvirtd runs" until_ok 30 on 1 '[ -S /run/libvirt/libvirt-sock ]' || on 1 "cat /var/log/libvirtd.log"
 libvirt_with libvirt:xen:///system '#migrate:'
 check "the agent runs with libvirt's driver of Xen" until_ok 60 libvirt_driver libvirt
-service virt web 1 $'cpu: {min: 1, max: 1}\nvcpus: 2\nmemory: 160MiB' >"$dir/virt.yaml"
-check "a guest is created" exits 0 a apply -q -f "$dir/virt.yaml" || echo "$out"
+check "a guest is created" start_service virt web 1 $'cpu: {min: 1, max: 1}\nvcpus: 2\nmemory: 160MiB'
 virt=$(address_of virt-vm-1)
 check "... serves ($virt)" until_ok 60 answers 1 "$virt"
 check "... and xl lists it" present 1 virt-vm-1
